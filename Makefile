@@ -1,0 +1,64 @@
+# One-liners over go and nexarsim; whatever needs more than a line is written in Go.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+NEXARSIM    := ./bin/nexarsim
+TOOL        := go tool -modfile=tools/go.mod
+
+FUZZTIME ?= 30s
+SEEDS    ?= 1000
+COUNT    ?= 5
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fmt fuzz sweep explore validate cluster golden bench cover vuln ci
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/nexarsim
+	go build -trimpath -o $(NEXARSIM) ./cmd/nexarsim
+
+test: ## all tests, as CI runs them
+	go test ./...
+
+race: ## all tests under the race detector, without the long ones
+	go test -race -short ./...
+
+lint: ## gofmt, go vet, staticcheck and the rules of the house
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted (make fmt): $$unformatted" >&2; exit 1; }
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	go test -count=1 ./internal/house/...
+
+fmt: ## format all Go files
+	$(TOOL) gofumpt -w .
+
+fuzz: ## each fuzz target for FUZZTIME
+	go test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{while(n) print $$2, f[--n]}' | while read -r pkg target; do go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; done
+
+sweep: build ## SEEDS seeds of each built-in scenario
+	$(NEXARSIM) sweep --seeds $(SEEDS) --protocol quorum,fail-stop
+
+explore: build ## every schedule of three nodes, two crashes and a false suspicion
+	$(NEXARSIM) explore --world 3 --crashes 2 --false-suspicions 1
+
+validate: build ## the gate before a deployment
+	$(NEXARSIM) validate
+
+cluster: build ## four processes over QUIC, one of them killed
+	$(NEXARSIM) cluster --world 4 --kill 3@10s
+
+golden: ## rewrite the golden texts; read the diff before you commit it
+	go test ./internal/house -run API -update
+
+bench: ## benchmarks, COUNT times each, into bench.txt with machine and commit
+	{ echo "commit: $$(git describe --always --dirty)"; go version; go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...; } | tee bench.txt
+
+cover: ## coverage of each function, into cover.out
+	go test -coverpkg=./... -coverprofile=cover.out ./...
+	go tool cover -func=cover.out
+
+vuln: ## known vulnerabilities in what we import (asks an online database)
+	$(TOOL) govulncheck ./...
+
+ci: ## exactly what CI runs
+	.ci/run

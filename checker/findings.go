@@ -1,0 +1,99 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"nexarsim/checker/trace"
+)
+
+// maxFound bounds how many violations of one property are kept: the first of each set of nodes, until there are so many.
+const maxFound = 8
+
+// findings collects violations while a run is judged. It allocates only when there is one.
+type findings struct {
+	list []trace.Violation
+}
+
+func (f *findings) reset() { f.list = f.list[:0] }
+
+func (f *findings) copyFrom(o *findings) { f.list = append(f.list[:0], o.list...) }
+
+// has reports whether a property was broken.
+func (f *findings) has(property string) bool {
+	for i := range f.list {
+		if f.list[i].Property == property {
+			return true
+		}
+	}
+	return false
+}
+
+// wants reports whether a violation by these nodes would be kept. Nodes are ascending.
+func (f *findings) wants(property string, nodes []int) bool {
+	n := 0
+	for i := range f.list {
+		if f.list[i].Property != property {
+			continue
+		}
+		if n++; n >= maxFound || slices.Equal(f.list[i].Nodes, nodes) {
+			return false
+		}
+	}
+	return true
+}
+
+// add keeps a violation, unless the same nodes broke the same property before.
+func (f *findings) add(property string, t int64, nodes []int, format string, args ...any) {
+	nodes = slices.Clone(nodes)
+	slices.Sort(nodes)
+	nodes = slices.Compact(nodes)
+	if !f.wants(property, nodes) {
+		return
+	}
+	f.list = append(f.list, trace.Violation{Property: property, T: t, Nodes: nodes, Why: fmt.Sprintf(format, args...)})
+}
+
+// sorted gives the violations by time, then property, then as they were found.
+func (f *findings) sorted() []trace.Violation {
+	if len(f.list) == 0 {
+		return nil
+	}
+	out := slices.Clone(f.list)
+	slices.SortStableFunc(out, func(a, b trace.Violation) int {
+		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(rank(a.Property), rank(b.Property)))
+	})
+	return out
+}
+
+// show writes a list of numbers for a sentence; long ones are cut.
+func show(xs []int) string {
+	const shown = 16
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, x := range xs {
+		if i == shown {
+			fmt.Fprintf(&b, " .. %d more", len(xs)-shown)
+			break
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprint(&b, x)
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
+// plural chooses between "node 1" and "nodes 1 and 2".
+func nodesText(nodes []int) string {
+	switch len(nodes) {
+	case 1:
+		return fmt.Sprintf("node %d", nodes[0])
+	case 2:
+		return fmt.Sprintf("nodes %d and %d", nodes[0], nodes[1])
+	}
+	return "nodes " + show(nodes)
+}

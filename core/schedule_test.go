@@ -1,0 +1,600 @@
+package core
+
+import (
+	commandline "flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+var runsFlag = commandline.Int("core.runs", 3000, "how many random schedules the protocol has to survive")
+var seedFlag = commandline.Uint64("core.seed", 1, "the first seed of the random schedules")
+
+// A program is a schedule as bytes: each step reads a byte that says what kind of thing happens, and one for each choice,
+// taken modulo what is possible at that moment. So every program means something, and a shorter one, or one with lower
+// numbers, is a simpler schedule.
+type program struct {
+	bytes []byte
+	at    int
+}
+
+func (p *program) more() bool { return p.at < len(p.bytes) }
+
+func (p *program) choose(n int) int {
+	if !p.more() || n <= 1 {
+		p.at++
+		return 0
+	}
+	b := p.bytes[p.at]
+	p.at++
+	return int(b) % n
+}
+
+// The kinds of things that happen. A program's head says which ones it does without, so that some runs are made of a few
+// kinds only (Groce et al., "Swarm Testing").
+type act int
+
+const (
+	actDeliver act = iota
+	actNewest
+	actSuspect
+	actFire
+	actTrust
+	actDrop
+	actDuplicate
+	actAsk
+	actCrash
+	actDieInStep
+	actSever
+	actHold
+	actClosed
+	actRecover
+	actShutdown
+	actHeal
+	actCount
+)
+
+// weights of the kinds; their sum is below 256.
+var actWeights = [actCount]int{
+	actDeliver: 90, actNewest: 15, actSuspect: 40, actFire: 40, actTrust: 12, actDrop: 10, actDuplicate: 8, actAsk: 6,
+	actCrash: 5, actDieInStep: 8, actSever: 4, actHold: 3, actClosed: 3, actRecover: 6, actShutdown: 1, actHeal: 2,
+}
+
+// schedule is one run of a program.
+type schedule struct {
+	*world
+	program
+	without uint16
+	spare   int // how many may still die
+}
+
+// runProgram runs a program to its end, heals, and judges. The result is "" or what was violated.
+func runProgram(t testing.TB, bytes []byte, book *commBook, reach *reach, story *strings.Builder) (violation string) {
+	s := &schedule{program: program{bytes: bytes}}
+	n := 2 + s.choose(4)
+	head := s.choose(256)
+	cfg := testConfig(Majority, Automatic, true)
+	if head&7 == 7 {
+		cfg.Rule = FailStop
+	}
+	if head>>3&7 == 7 {
+		cfg.Policy = Manual
+	}
+	s.without = uint16(s.choose(256)) & uint16(s.choose(256)) << 1
+	s.spare = s.choose(n + 1)
+	s.world = newWorld(t, n, cfg, book)
+	s.reach, s.story = reach, story
+	defer func() {
+		if r := recover(); r != nil {
+			violation = fmt.Sprintf("a step panics: %v\n%s", r, debug.Stack())
+		}
+	}()
+	s.say("world %d, rule %v, policy %v", n, cfg.Rule, cfg.Policy)
+	s.startAll()
+	for s.more() && s.judge.err == "" {
+		s.act()
+	}
+	if s.judge.err == "" {
+		s.heal()
+	}
+	return s.judge.err
+}
+
+func (s *schedule) kind() act {
+	x := s.choose(256)
+	for k, w := range actWeights {
+		if x -= w; x < 0 {
+			if s.without>>k&1 != 0 {
+				return actDeliver
+			}
+			return act(k)
+		}
+	}
+	return actDeliver
+}
+
+// node picks any live node.
+func (s *schedule) node() NodeID {
+	i := NodeID(s.choose(len(s.nodes)))
+	for !s.alive(i) {
+		i = (i + 1) % NodeID(len(s.nodes))
+	}
+	return i
+}
+
+func (s *schedule) peer() NodeID { return NodeID(s.choose(len(s.nodes))) }
+
+func (s *schedule) mayDie(i NodeID) bool {
+	live := len(s.nodes) - len(unmask(s.crashed|s.closed))
+	return s.spare > 0 && live > 1 && s.alive(i)
+}
+
+func (s *schedule) act() {
+	k := s.kind()
+	if len(s.flight) == 0 && (k == actDeliver || k == actNewest || k == actDrop || k == actDuplicate) {
+		k = actSuspect
+	}
+	switch k {
+	case actDeliver, actNewest:
+		at := len(s.flight) - 1
+		if k == actDeliver {
+			at = s.choose(len(s.flight))
+		}
+		p := s.take(at)
+		s.say("deliver %d->%d %s", p.from, p.to, messageText(&p.msg))
+		s.deliver(p)
+	case actDrop:
+		p := s.take(s.choose(len(s.flight)))
+		s.say("lose %d->%d %s", p.from, p.to, messageText(&p.msg))
+	case actDuplicate:
+		p := s.flight[s.choose(len(s.flight))]
+		s.say("deliver and keep %d->%d %s", p.from, p.to, messageText(&p.msg))
+		s.deliver(p)
+	case actSever:
+		a, b := s.peer(), s.peer()
+		s.say("lose everything between %d and %d", a, b)
+		s.flight = slices.DeleteFunc(s.flight, func(p packet) bool { return p.from == a && p.to == b || p.from == b && p.to == a })
+	case actSuspect, actHold, actClosed:
+		s.accuse(k)
+	case actTrust:
+		by, of := s.node(), s.peer()
+		s.say("%d may trust %d", by, of)
+		s.trust(by, of)
+	case actFire:
+		s.fireSome()
+	case actAsk:
+		from, to := s.node(), s.node()
+		if from != to && s.nodes[from].Running() {
+			s.say("heartbeat %d->%d", from, to)
+			s.ask(from, to)
+		}
+	case actCrash:
+		if i := s.node(); s.mayDie(i) {
+			s.spare--
+			s.say("crash %d", i)
+			s.crash(i)
+		}
+	case actDieInStep:
+		s.dieInStep()
+	case actRecover:
+		i := s.node()
+		s.say("%d calls recover", i)
+		s.step(i, Input{Kind: InCall, Call: CallRecover, ID: uint64(s.at)})
+	case actShutdown:
+		if i := s.node(); s.mayDie(i) {
+			s.spare--
+			s.say("shut %d down", i)
+			s.step(i, Input{Kind: InShutdown})
+		}
+	case actHeal:
+		s.heal()
+	}
+}
+
+// accuse makes a node suspect another one, truly or not; under rule fail-stop the detector is accurate.
+func (s *schedule) accuse(k act) {
+	by, of := s.node(), s.peer()
+	gone := s.judge.gone>>uint(of)&1 != 0
+	if s.cfg.Rule == FailStop && !gone {
+		return
+	}
+	switch {
+	case k == actHold:
+		s.say("%d is told to suspect %d", by, of)
+		s.suspect(by, of, true)
+	case k == actClosed && gone && by != of:
+		s.say("%d witnesses the death of %d", by, of)
+		s.step(by, Input{Kind: InDead, Peer: of})
+	case k == actClosed:
+		s.say("%d loses its connection to %d", by, of)
+		s.step(by, Input{Kind: InClosed, Peer: of})
+	default:
+		s.say("%d may suspect %d", by, of)
+		s.suspect(by, of, false)
+	}
+}
+
+// fireSome fires any timer that is set, however early.
+func (s *schedule) fireSome() {
+	i := s.node()
+	set := s.armed[i] &^ (1 << timerLinger)
+	if set == 0 {
+		return
+	}
+	id := TimerID(s.choose(int(timerCount)))
+	for set>>id&1 == 0 {
+		id = (id + 1) % timerCount
+	}
+	s.say("%s of %d fires", timerNames[id], i)
+	s.fire(i, id)
+}
+
+// dieInStep crashes a node between two effects of one step: the end of a broadcast is never sent.
+func (s *schedule) dieInStep() {
+	if len(s.flight) == 0 {
+		return
+	}
+	at := s.choose(len(s.flight))
+	if !s.mayDie(s.flight[at].to) {
+		return
+	}
+	s.spare--
+	p := s.take(at)
+	s.cut = s.choose(6)
+	s.say("deliver %d->%d %s; it dies after %d effects", p.from, p.to, messageText(&p.msg), s.cut)
+	s.deliver(p)
+}
+
+// healRounds bounds how many timers may fire, between complete deliveries, until everybody has recovered.
+const healRounds = 400
+
+// heal ends all faults: suspicions become true, everything is delivered, and timers fire only when nothing else can
+// happen. Then everybody whom a quorum of the newest view can help must have recovered (L1, L4).
+func (s *schedule) heal() {
+	s.say("heal")
+	for _, i := range s.order(len(s.nodes)) {
+		for _, j := range s.order(len(s.nodes)) {
+			s.settleBelief(NodeID(i), NodeID(j))
+			for s.choose(3) == 1 && len(s.flight) > 0 {
+				s.deliverAny()
+			}
+		}
+	}
+	for round := 0; s.judge.err == ""; round++ {
+		for len(s.flight) > 0 && s.judge.err == "" {
+			s.deliverAny()
+		}
+		if s.judge.err != "" || s.recovered() == "" {
+			break
+		}
+		if round == healRounds {
+			s.judge.fail("L1: %s", s.recovered())
+			break
+		}
+		if !s.nudge(round) {
+			s.judge.fail("L1: nothing can happen any more and %s", s.recovered())
+		}
+	}
+	s.reach.healed(s)
+}
+
+// order is 0..n-1, rotated by a choice.
+func (s *schedule) order(n int) []int {
+	first := s.choose(n)
+	ids := make([]int, n)
+	for i := range ids {
+		ids[i] = (first + i) % n
+	}
+	return ids
+}
+
+func (s *schedule) deliverAny() {
+	p := s.take(s.choose(len(s.flight)))
+	s.say("deliver %d->%d %s", p.from, p.to, messageText(&p.msg))
+	s.deliver(p)
+}
+
+// settleBelief makes what i thinks of j true. Whether it suspects an excluded node, which lives and is silent, is a choice.
+func (s *schedule) settleBelief(i, j NodeID) {
+	if i == j || !s.alive(i) || !s.nodes[i].Running() {
+		return
+	}
+	gone := s.gone(j) || s.nodes[j].status == learner && s.cfg.Rule != FailStop && s.choose(2) == 1
+	if gone && !s.nodes[i].Suspected().Has(j) {
+		s.say("%d may suspect %d", i, j)
+		s.suspect(i, j, false)
+	}
+	if !gone && s.nodes[i].Suspected().Has(j) {
+		s.say("%d trusts %d", i, j)
+		s.trust(i, j)
+	}
+}
+
+// nudge does one thing that happens when nothing else can: whoever is behind is told, the application calls recover, or a
+// timer fires. It takes what is possible in turns. False: there is nothing.
+func (s *schedule) nudge(round int) bool {
+	if s.cfg.Policy == Manual {
+		for i, n := range s.nodes {
+			if s.alive(NodeID(i)) && n.Running() && !n.consent && (n.waitsForConsent() || !n.Suspected().Empty()) {
+				s.say("%d calls recover", i)
+				s.step(NodeID(i), Input{Kind: InCall, Call: CallRecover, ID: uint64(round)})
+				return true
+			}
+		}
+	}
+	if s.tellWhoIsBehind() {
+		return true
+	}
+	type firing struct {
+		node  NodeID
+		timer TimerID
+	}
+	var set []firing
+	for i := range s.nodes {
+		for id := range timerLinger {
+			if s.armed[i]>>id&1 != 0 {
+				set = append(set, firing{NodeID(i), id})
+			}
+		}
+	}
+	if len(set) == 0 {
+		return false
+	}
+	f := set[(round+s.choose(len(set)))%len(set)]
+	s.say("%s of %d fires", timerNames[f.timer], f.node)
+	s.fire(f.node, f.timer)
+	return true
+}
+
+// tellWhoIsBehind lets the heartbeats of nodes of an old epoch reach those who know more.
+func (s *schedule) tellWhoIsBehind() bool {
+	told := false
+	for i, n := range s.nodes {
+		if !s.alive(NodeID(i)) || !n.Running() || n.waitsForConsent() {
+			continue
+		}
+		for _, j := range n.View().Members() {
+			if j != NodeID(i) && !s.gone(j) && len(s.nodes[j].decided) > int(n.View().Epoch) {
+				s.say("heartbeat %d->%d", i, j)
+				s.ask(NodeID(i), j)
+				told = true
+			}
+		}
+	}
+	return told
+}
+
+// newest is the last view that any live process knows of.
+func (s *schedule) newest() refView {
+	known := 0
+	for i, n := range s.nodes {
+		if !s.gone(NodeID(i)) {
+			known = max(known, len(n.decided))
+		}
+	}
+	return s.judge.views[known]
+}
+
+// recovered is "" if everybody has what is owed, else who has not.
+func (s *schedule) recovered() string {
+	v := s.newest()
+	epoch := Epoch(slices.IndexFunc(s.judge.views, func(o refView) bool { return o.history == v.history }))
+	members := mask(v.members...)
+	live := members &^ (s.crashed | s.closed)
+	possible := naiveMajority(v.members, live) || s.cfg.Rule == FailStop
+	for i, n := range s.nodes {
+		id := NodeID(i)
+		switch {
+		case s.gone(id):
+		case members&mask(id) == 0:
+			if !s.judge.seats[i].evicted {
+				return fmt.Sprintf("node %d does not know that it was evicted before epoch %d", i, epoch)
+			}
+		case n.View().Epoch != epoch:
+			return fmt.Sprintf("node %d has not installed epoch %d", i, epoch)
+		case !possible && !s.judge.seats[i].told:
+			return fmt.Sprintf("node %d has not reported that its quorum is lost", i)
+		}
+	}
+	if possible && live != members {
+		return fmt.Sprintf("epoch %d still has %v, of which only %v live", epoch, v.members, unmask(live))
+	}
+	return ""
+}
+
+// reach counts the places that the random schedules must have seen: a search that never came there proves nothing.
+type reach struct {
+	hits map[string]int
+	// the run's own memory
+	epochs int
+}
+
+func newReach() *reach { return &reach{hits: map[string]int{}} }
+
+func (r *reach) hit(name string) { r.hits[name]++ }
+
+func (r *reach) step(w *world, i NodeID, in *Input) {
+	switch {
+	case in.Kind == InDeliver && w.nodes[i].status == learner && len(w.out.List()) > 0:
+		r.hit("an excluded node answers")
+	case in.Kind == InTimer && in.Timer == timerTakeOver && len(w.out.List()) > 0:
+		r.hit("a node takes over")
+	case in.Kind == InTimer && in.Timer == timerWindow && w.nodes[i].lead.phase == proposed:
+		r.hit("the batching window ends by its timer")
+	}
+	installs := 0
+	for k := range w.out.List() {
+		if w.out.List()[k].Kind == OutInstall {
+			installs++
+		}
+	}
+	if installs > 1 {
+		r.hit("one step installs several views")
+	}
+}
+
+func (r *reach) send(w *world, i NodeID, m *Message) {
+	if m.Ballot.Round > 0 {
+		r.hit("a higher round")
+	}
+	switch m.Kind {
+	case Refusal:
+		r.hit("a refusal")
+	case Agreement:
+		if m.Set.Has(i) {
+			r.hit("a coordinator proposes a set that names itself")
+		}
+		for key, set := range w.judge.proposals {
+			if key.epoch == m.Epoch && key.ballot.Less(m.Ballot) && key.ballot.Coordinator != i && w.judge.accepts[key] != 0 {
+				if set == m.Set {
+					r.hit("an accepted value is adopted")
+				} else {
+					r.hit("a proposal of a lower ballot is given up")
+				}
+			}
+		}
+	}
+}
+
+func (r *reach) believe(suspected bool) {
+	if !suspected {
+		r.hit("a suspicion is withdrawn")
+	}
+}
+
+func (r *reach) install(i *Install) {
+	if i.View.Epoch > 2 {
+		r.hit("a third view change")
+	}
+	if i.View.World() == 1 {
+		r.hit("one is left")
+	}
+}
+
+func (r *reach) event(k EventKind) { r.hit(k.String()) }
+
+func (r *reach) crash(w *world, i NodeID) {
+	n := w.nodes[i]
+	if n.lead.phase == proposed && len(w.judge.dead) == int(n.View().Epoch) {
+		r.hit("a coordinator dies between agreement and commit")
+	}
+	if int(n.View().Epoch) == len(w.judge.dead) && n.View().Epoch > 0 {
+		alone := true
+		for j, o := range w.nodes {
+			alone = alone && (NodeID(j) == i || len(o.decided) < len(n.decided))
+		}
+		if alone {
+			r.hit("the only one who knows a decision dies")
+		}
+	}
+}
+
+func (r *reach) healed(s *schedule) {
+	v := s.newest()
+	if live := mask(v.members...) &^ (s.crashed | s.closed); s.cfg.Rule == Majority && !naiveMajority(v.members, live) {
+		r.hit("no quorum is left at a heal")
+	}
+}
+
+// places is what the random schedules must reach.
+var places = []string{
+	"an excluded node answers", "a node takes over", "the batching window ends by its timer", "one step installs several views",
+	"a higher round", "a refusal", "a coordinator proposes a set that names itself", "an accepted value is adopted",
+	"a proposal of a lower ballot is given up", "a suspicion is withdrawn", "a third view change", "one is left",
+	"recovered", "evicted", "quorum-lost", "failure-detected",
+	"a coordinator dies between agreement and commit", "the only one who knows a decision dies", "no quorum is left at a heal",
+}
+
+func randomProgram(seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 0x6e6578))
+	bytes := make([]byte, 8+r.IntN(1+r.IntN(400)))
+	for i := range bytes {
+		bytes[i] = byte(r.Uint32())
+	}
+	return bytes
+}
+
+// TestRandomSchedules runs random schedules: S1 to S7 at every step, and at the end of the faults L1, L4 and S8.
+// -core.runs=N runs N of them.
+func TestRandomSchedules(t *testing.T) {
+	book, reach := newCommBook(), newReach()
+	for k := range uint64(*runsFlag) {
+		bytes := randomProgram(*seedFlag + k)
+		if v := runProgram(t, bytes, book, reach, nil); v != "" {
+			t.Fatalf("seed %d: %s\n%s", *seedFlag+k, v, shortest(t, bytes, v))
+		}
+	}
+	for _, place := range places {
+		if reach.hits[place] == 0 {
+			t.Errorf("no schedule reached: %s", place)
+		}
+	}
+	t.Logf("%d schedules", *runsFlag)
+	for _, place := range slices.Sorted(mapKeys(reach.hits)) {
+		t.Logf("%8d %s", reach.hits[place], place)
+	}
+}
+
+func mapKeys(m map[string]int) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// TestRapidSchedules is the same search under rapid, which shrinks what it finds.
+func TestRapidSchedules(t *testing.T) {
+	book, reach := newCommBook(), newReach()
+	rapid.Check(t, func(rt *rapid.T) {
+		bytes := rapid.SliceOfN(rapid.Byte(), 4, 300).Draw(rt, "program")
+		if v := runProgram(t, bytes, book, reach, nil); v != "" {
+			rt.Fatalf("%s\n%s", v, shortest(t, bytes, v))
+		}
+	})
+}
+
+// class is the property that a violation names.
+func class(violation string) string {
+	name, _, _ := strings.Cut(violation, ":")
+	return name
+}
+
+// shortest takes away what a failing program does not need, and tells the story of what is left.
+func shortest(t testing.TB, bytes []byte, violation string) string {
+	fails := func(b []byte) bool {
+		return class(runProgram(t, b, newCommBook(), newReach(), nil)) == class(violation)
+	}
+	best := slices.Clone(bytes)
+	for again := true; again; {
+		again = false
+		for size := max(1, len(best)/2); size > 0; size /= 2 {
+			for at := 0; at+size <= len(best); {
+				shorter := slices.Concat(best[:at], best[at+size:])
+				if fails(shorter) {
+					best, again = shorter, true
+				} else {
+					at++
+				}
+			}
+		}
+		for at := range best {
+			for _, b := range []byte{0, best[at] / 2, best[at] - 1} {
+				lower := slices.Clone(best)
+				if lower[at] = b; best[at] > b && fails(lower) {
+					best, again = lower, true
+				}
+			}
+		}
+	}
+	var story strings.Builder
+	v := runProgram(t, best, newCommBook(), newReach(), &story)
+	return fmt.Sprintf("shortest program %#v: %s\n%s", best, v, story.String())
+}

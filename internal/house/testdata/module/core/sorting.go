@@ -1,0 +1,8 @@
+package core
+
+import "slices"
+
+func sortInts(list []int) { slices.Sort(list) }
+
+// Sort changes a table in place.
+func Sort() { slices.Sort(order) }

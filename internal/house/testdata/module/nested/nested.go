@@ -1,0 +1,5 @@
+package nested
+
+import "nexarsim/core"
+
+var _ = core.ErrStale

@@ -1,0 +1,3 @@
+package netsim
+
+import _ "github.com/zeebo/xxh3" // want imports

@@ -1,0 +1,36 @@
+package netsim
+
+// end is one node's end of its connection to a peer.
+type end struct {
+	closed   bool
+	ever     bool
+	closedAt int64 // when it closed last
+}
+
+// Connected tells whether a node's end of its connection to a peer is open.
+func (n *Network) Connected(owner, peer int) bool {
+	return n.ends == nil || !n.ends[n.at(owner, peer)].closed
+}
+
+// Close closes a node's end: because of a close that came from the peer, an idle timeout, or its own death. From now on
+// it sends nothing to the peer, and what the peer sent over the old connection is dropped when it arrives: that is how
+// the tail of a dead node's messages gets lost. True if the end was open.
+func (n *Network) Close(now int64, owner, peer int) bool {
+	if n.ends == nil {
+		n.ends = make([]end, n.cfg.World*n.cfg.World)
+	}
+	e := &n.ends[n.at(owner, peer)]
+	if e.closed {
+		return false
+	}
+	*e = end{closed: true, ever: true, closedAt: now}
+	return true
+}
+
+// Reopen opens both ends again: a new connection, on which nothing of the old one arrives.
+func (n *Network) Reopen(a, b int) {
+	if n.ends != nil {
+		n.ends[n.at(a, b)].closed = false
+		n.ends[n.at(b, a)].closed = false
+	}
+}

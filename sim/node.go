@@ -1,0 +1,78 @@
+package sim
+
+import (
+	"fmt"
+
+	"nexarsim/core"
+)
+
+// node is a process on the simulated network.
+type node struct {
+	m       core.Machine
+	gone    bool  // the process is dead: crashed, or exited after a shutdown
+	goneAt  int64 //
+	mute    bool  // it panicked: the process stands, and nothing moves in it
+	pauses  int   // pause acts in force
+	paused  int64 // since when, if pauses > 0
+	clock   clock
+	timers  [core.MaxTimers]timer
+	epoch   core.Epoch // of its last install
+	sends   uint64     // messages it has sent
+	missed  []entry    // what was due while it was paused
+	rest    *core.Effects
+	restAt  int    // where a pause interrupted the effects of a step
+	restFor uint64 // and the line that had caused it
+
+	busyFrom int64 // start of the window in which its steps are counted
+	busy     int
+}
+
+// timer is one of a machine's timers. An entry of an older generation was replaced or cancelled.
+type timer struct {
+	at    core.Instant // the node's own time
+	gen   uint32
+	armed bool
+}
+
+const genMask = 1<<(32-timerBits) - 1
+
+func (s *Simulator) makeNodes(make1 Constructor) error {
+	if cap(s.nodes) < s.world {
+		s.nodes = make([]node, s.world)
+	}
+	s.nodes = s.nodes[:s.world]
+	comm := core.RootCommID(nodeIDs(s.world))
+	for id := range s.nodes {
+		m, err := make1(core.Setup{Self: core.NodeID(id), World: s.world, CommID: comm, Config: s.cfg})
+		if err != nil {
+			return fmt.Errorf("run %s: %w", s.sc.Name, err)
+		}
+		s.nodes[id] = node{m: m, clock: clock{rate: trueRate}, missed: s.nodes[id].missed[:0]}
+	}
+	return nil
+}
+
+// down tells whether a node takes no more steps.
+func (n *node) down() bool { return n.gone || n.mute }
+
+func (s *Simulator) setTimer(id int, t core.TimerID, at core.Instant) {
+	n := &s.nodes[id]
+	tm := &n.timers[t]
+	tm.at, tm.armed = at, true
+	tm.gen = (tm.gen + 1) & genMask
+	due := max(n.clock.global(at), s.now)
+	s.queue.push(due, classTimer, uint32(id), uint32(t)|tm.gen<<timerBits)
+}
+
+func (s *Simulator) cancelTimer(id int, t core.TimerID) { s.nodes[id].timers[t].armed = false }
+
+// skew changes a node's clock; its timers are due by the new one.
+func (s *Simulator) skew(id int, rate int64, step core.Instant) {
+	n := &s.nodes[id]
+	n.clock.set(s.now, rate, step)
+	for t := range n.timers {
+		if n.timers[t].armed {
+			s.setTimer(id, core.TimerID(t), n.timers[t].at)
+		}
+	}
+}

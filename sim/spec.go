@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"nexarsim/checker"
+	"nexarsim/checker/trace"
+	"nexarsim/core"
+	"nexarsim/scenarios"
+)
+
+// Spec says which run is wanted.
+type Spec struct {
+	Scenario *scenarios.Scenario
+	Protocol string // a name of Protocols; "" takes the scenario's
+	Seed     uint64 // from 1
+
+	// New replaces the protocol's constructor by a machine of the caller's own.
+	New Constructor
+
+	// Observe, if set, is given every line of the run's trace, the header first (Header) and the verdict last. The event
+	// is reused after it returns.
+	Header  func(*trace.Header)
+	Observe func(*trace.Event)
+	// Inputs adds a line for each input of each node.
+	Inputs bool
+
+	// Log, if set, takes a fingerprint of each step.
+	Log *StepLog
+}
+
+// Result is what a run came to.
+type Result struct {
+	Scenario  string
+	Protocol  string
+	Seed      uint64
+	World     int
+	Drawn     []string // what was drawn from the seed before the first step, one line each
+	Digest    uint64
+	Steps     uint64
+	Messages  uint64
+	Installs  uint64
+	VirtualNS int64
+	Verdict   checker.Verdict
+	Unfired   []string // faults whose trigger never came
+	Reach     Reach
+}
+
+// DigestText is the digest as traces and reports show it.
+func (r *Result) DigestText() string { return fmt.Sprintf("%016x", r.Digest) }
+
+// ErrNoCommunicator marks a scenario whose application needs what the protocol does not have.
+var ErrNoCommunicator = errors.New("no communicator")
+
+// Check says whether a scenario can run on a protocol: nil, or why not.
+func Check(sc *scenarios.Scenario, protocol string) error {
+	if _, err := Protocol(protocol); err != nil {
+		return err
+	}
+	if sc.Workload != nil {
+		return fmt.Errorf("scenario %s: workload.%s: protocol %s has %w yet", sc.Name, sc.Workload.Kind, protocol, ErrNoCommunicator)
+	}
+	for i := range sc.Faults {
+		a := &sc.Faults[i].Act
+		if a.Kind != scenarios.ActApp {
+			continue
+		}
+		switch a.Op {
+		case "split", "barrier", "allreduce":
+			return fmt.Errorf("scenario %s: faults[%d].app.%s: protocol %s has %w yet", sc.Name, i, a.Op, protocol, ErrNoCommunicator)
+		}
+	}
+	return nil
+}
+
+// protocolOf is the protocol that a spec names.
+func (s *Spec) protocol() string {
+	if s.Protocol != "" {
+		return s.Protocol
+	}
+	return s.Scenario.Protocol
+}
+
+// config is the scenario's configuration as the core wants it.
+func config(sc *scenarios.Scenario) (core.Config, error) {
+	c := core.DefaultConfig()
+	p, err := core.ParsePolicy(sc.Config.Policy)
+	if err != nil {
+		return c, fmt.Errorf("scenario %s: config.%w", sc.Name, err)
+	}
+	c.Policy = p
+	c.HeartbeatInterval = sc.Config.HeartbeatInterval
+	c.HeartbeatTimeout = sc.Config.HeartbeatTimeout
+	c.RecoveryTimeout = sc.Config.RecoveryTimeout
+	c.ExternalDetector = sc.Model == scenarios.CrashStop
+	if err := c.Validate(); err != nil {
+		return c, fmt.Errorf("scenario %s: config: %w", sc.Name, err)
+	}
+	return c, nil
+}
+
+// nodeIDs names the nodes of a world. The names are part of the first view's comm_id.
+func nodeIDs(world int) []string {
+	ids := make([]string, world)
+	for i := range ids {
+		ids[i] = "node-" + strconv.Itoa(i)
+	}
+	return ids
+}

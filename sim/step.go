@@ -1,0 +1,290 @@
+package sim
+
+import (
+	"fmt"
+
+	"nexarsim/core"
+	"nexarsim/internal/record"
+	"nexarsim/netsim"
+)
+
+// slot holds a message in flight, shared by all its copies and destinations.
+type slot struct {
+	msg  core.Message
+	from int32
+	refs int32
+	sent int64
+	base uint64 // the sender's send counter when the step began
+}
+
+// idOf is a packet's message id: node + world * counter.
+func (s *Simulator) idOf(e *entry) uint64 {
+	sl := &s.slots[e.a]
+	return uint64(sl.from) + uint64(s.world)*(sl.base+uint64(e.b>>toBits))
+}
+
+func (s *Simulator) release(i uint32) {
+	sl := &s.slots[i]
+	sl.refs--
+	if sl.refs == 0 {
+		s.free = append(s.free, i)
+	}
+}
+
+// step gives the input s.in to a node and performs what it asks for. s.cause is the line that made it happen; 0 for none.
+func (s *Simulator) step(id int) {
+	n := &s.nodes[id]
+	in := &s.in
+	s.steps++
+	s.markStep(id, in)
+	if s.spec.Inputs {
+		s.recordInput(id, in)
+	}
+	out := s.out
+	out.Reset()
+	s.letters = s.letters[:0]
+	s.base = n.sends
+	s.stepping = id
+	n.m.Step(n.clock.local(s.now), in, out)
+	s.stepping = nobody
+	if in.Kind == core.InDeliver {
+		s.recordDelivery(id, in, out)
+	}
+	s.perform(id, out, 0)
+	s.cause = 0
+	if s.now-n.busyFrom >= int64(s.cfg.HeartbeatInterval) {
+		n.busyFrom, n.busy = s.now, 0
+	}
+	if n.busy++; n.busy > s.busyMax {
+		s.rec.Busy(s.now, id, uint64(n.busy))
+		s.over = true
+	}
+}
+
+// markStep adds a step's input to the digest.
+func (s *Simulator) markStep(id int, in *core.Input) {
+	what := uint64(in.Kind)<<8 | uint64(in.Timer)
+	if s.digest.log != nil {
+		s.digest.log.begin(s.now, id, uint32(what))
+	}
+	s.digest.word(uint64(s.now))
+	s.digest.word(what<<32 | uint64(uint32(id)))
+	switch in.Kind {
+	case core.InDeliver:
+		s.digest.word(in.ID)
+	case core.InTimer, core.InStart, core.InShutdown:
+	default:
+		s.digest.word(in.ID)
+		s.digest.word(uint64(uint32(in.Peer))<<32 | uint64(in.Call)<<8 | uint64(len(in.Err)))
+	}
+}
+
+func (s *Simulator) recordInput(id int, in *core.Input) {
+	s.inputNo++
+	s.inputBuf = record.EncodeInput(s.inputBuf[:0], s.nodes[id].clock.local(s.now), in)
+	s.rec.Input(s.now, id, s.inputNo, s.inputBuf)
+}
+
+// recordDelivery writes the line of a delivery, which says whether it was used, before the lines of its effects.
+func (s *Simulator) recordDelivery(id int, in *core.Input, out *core.Effects) {
+	used := false
+	for i, list := 0, out.List(); i < len(list); i++ {
+		if list[i].Kind == core.OutUsed {
+			used = true
+			break
+		}
+	}
+	if used || s.observed {
+		s.cause = s.rec.Deliver(s.now, id, int(in.From), in.ID, &in.Msg, s.nodes[id].epoch, used)
+	}
+	if used {
+		s.reach.delivered(id, in)
+	}
+	if s.watch.receives > 0 {
+		s.watchReceive(id, in)
+	}
+}
+
+// perform does what a step asks for, in order. An act that is triggered on the way happens between two effects: after a
+// crash the rest is discarded, after a pause it waits for the resume.
+func (s *Simulator) perform(id int, out *core.Effects, from int) {
+	n := &s.nodes[id]
+	list := out.List()
+	for i := from; i < len(list); i++ {
+		if n.gone {
+			break
+		}
+		if n.pauses > 0 {
+			n.rest, n.restAt, n.restFor = out, i, s.cause
+			s.out = new(core.Effects)
+			break
+		}
+		e := &list[i]
+		switch e.Kind {
+		case core.OutSend:
+			s.send(id, n, e, out)
+		case core.OutSetTimer:
+			s.digest.word(uint64(e.Kind) | uint64(e.Timer)<<8 | uint64(e.At)<<16)
+			s.setTimer(id, e.Timer, e.At)
+		case core.OutCancelTimer:
+			s.digest.word(uint64(e.Kind) | uint64(e.Timer)<<8)
+			s.cancelTimer(id, e.Timer)
+		case core.OutUsed:
+			s.digest.word(uint64(e.Kind))
+		default:
+			s.performRare(id, n, e, out)
+		}
+	}
+	for i, l := range s.letters {
+		if l >= 0 && s.slots[l].refs == 0 {
+			s.free = append(s.free, uint32(l))
+		}
+		s.letters[i] = -1
+	}
+}
+
+// performRare does what only happens when something changes.
+func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effects) {
+	s.digest.word(uint64(e.Kind) | uint64(e.Why)<<8 | uint64(e.Op)<<16)
+	switch e.Kind {
+	case core.OutWake:
+		s.queue.push(s.now, classWake, uint32(id), e.Op)
+	case core.OutBelieve:
+		s.digest.word(uint64(uint32(e.Peer))<<1 | bit(e.Suspected))
+		line := s.rec.Believe(s.now, id, int(e.Peer), e.Suspected, s.cause)
+		if e.Suspected && s.watch.suspects > 0 {
+			s.watchSuspect(id, int(e.Peer), line)
+		}
+	case core.OutInstall:
+		in := out.Install(e)
+		s.digest.word(uint64(in.View.Epoch))
+		s.digest.word(in.View.CommID)
+		s.digest.set(in.View.Set())
+		n.epoch = in.View.Epoch
+		s.installs++
+		line := s.rec.Install(s.now, id, in, s.cause)
+		s.over = s.over || s.judge.Violated("livelock")
+		s.cause = line
+		if s.watch.installs > 0 {
+			s.watchInstall(id, in.View.Epoch, line)
+		}
+	case core.OutEvent:
+		ev := out.Event(e)
+		s.digest.word(uint64(ev.Kind)<<32 | uint64(ev.Epoch))
+		s.digest.word(uint64(uint32(ev.OldRank))<<32 | uint64(uint32(ev.NewRank)))
+		for _, r := range ev.DeadRanks {
+			s.digest.word(uint64(uint32(r)))
+		}
+		s.rec.Event(s.now, id, ev, s.cause)
+	case core.OutDone:
+		d := out.Done(e)
+		s.digest.word(d.ID)
+		s.digest.text(d.Result)
+		s.digest.text(d.Err)
+	case core.OutPanic:
+		s.panicked(id, out.Text(e))
+	case core.OutEnd:
+		s.digest.text(out.Text(e))
+		s.rec.End(s.now, id, e.Why, out.Text(e), s.cause)
+		if e.Why == core.EndShutdown {
+			s.exit(id)
+		}
+	case core.OutSend, core.OutSetTimer, core.OutCancelTimer, core.OutUsed:
+	}
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// panicked records a node's panic, modelled or real. The process stands; nothing moves in it any more.
+func (s *Simulator) panicked(id int, text string) {
+	s.stepping = nobody
+	s.nodes[id].mute = true
+	s.digest.word(uint64(core.OutPanic))
+	s.digest.text(text)
+	s.rec.Panic(s.now, id, text, s.cause)
+	s.cause = 0
+}
+
+// send puts a message on its way to one node.
+func (s *Simulator) send(id int, n *node, e *core.Effect, out *core.Effects) {
+	to := int(e.Peer)
+	l := out.MessageIndex(e)
+	for len(s.letters) <= l {
+		s.letters = append(s.letters, -1)
+	}
+	if s.letters[l] < 0 {
+		s.letters[l] = s.letter(id, out.Message(e))
+	}
+	place := n.sends - s.base
+	n.sends++
+	s.messages++
+	s.digest.word(uint64(core.OutSend) | uint64(uint32(to))<<8 | uint64(l)<<40)
+	if to < 0 || to >= s.world || to == id || place >= 1<<(32-toBits) {
+		panic(fmt.Sprintf("node %d sends to %d in a world of %d, place %d of its step", id, to, s.world, place))
+	}
+	at := s.letters[l]
+	sl := &s.slots[at]
+	m := &sl.msg
+	key := s.counters.key(domainPacket, uint8(m.Kind), id, to, uint32(m.Epoch))
+	b := uint32(to) | uint32(place)<<toBits
+	line := s.cause
+	if s.observed {
+		line = s.rec.Send(s.now, id, to, s.idOf(&entry{a: uint32(at), b: b}), m, s.cause)
+	}
+	f := s.net.Send(s.now, id, to, key)
+	for _, t := range f.Arrivals() {
+		sl.refs++
+		s.queue.push(t, classDeliver, uint32(at), b)
+	}
+	if f.Why != netsim.Delivered {
+		s.unsent(f.Why, entry{a: uint32(at), b: b}, id, to)
+	}
+	if e.Op != 0 {
+		s.answerSend(id, e.Op, f.Why)
+	}
+	if m.Kind != core.Heartbeat {
+		s.reach.sent(s, id, to, m)
+	}
+	if s.watch.sends > 0 {
+		s.watchSend(id, to, m, line)
+	}
+}
+
+// letter gives a message of the current step a slot.
+func (s *Simulator) letter(id int, m *core.Message) int32 {
+	var at uint32
+	if k := len(s.free); k > 0 {
+		at = s.free[k-1]
+		s.free = s.free[:k-1]
+	} else {
+		at = uint32(len(s.slots))
+		s.slots = append(s.slots, slot{})
+	}
+	s.slots[at] = slot{msg: *m, from: int32(id), sent: s.now, base: s.base}
+	s.digest.message(m)
+	return int32(at)
+}
+
+// unsent handles a packet that does not arrive by itself.
+func (s *Simulator) unsent(why netsim.Why, e entry, from, to int) {
+	s.slots[e.a].refs++
+	if why == netsim.Held {
+		s.hold(&e, from, to)
+		return
+	}
+	s.lose(&e, why)
+}
+
+// answerSend tells a machine how a send with an Op has ended: at once, as a local send does.
+func (s *Simulator) answerSend(id int, op uint32, why netsim.Why) {
+	in := core.Input{Kind: core.InSent, ID: uint64(op)}
+	if why == netsim.DropClosed {
+		in.Err = "connection closed"
+	}
+	s.giveInput(id, in)
+}

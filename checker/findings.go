@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"nexarsim/checker/trace"
 )
@@ -87,7 +88,7 @@ func show(xs []int) string {
 	return b.String()
 }
 
-// plural chooses between "node 1" and "nodes 1 and 2".
+// nodesText chooses between "node 1" and "nodes 1 and 2".
 func nodesText(nodes []int) string {
 	switch len(nodes) {
 	case 1:
@@ -97,3 +98,6 @@ func nodesText(nodes []int) string {
 	}
 	return "nodes " + show(nodes)
 }
+
+// span64 writes a time or a duration.
+func span64(ns int64) string { return time.Duration(ns).String() }

@@ -36,7 +36,7 @@ const latePrefix = "late: "
 
 // IsLiveness reports whether a violation is one of liveness: something owed did not happen in time. All others are of
 // safety. The property alone does not tell for quorum-loss, which has both.
-func IsLiveness(v trace.Violation) bool {
+func IsLiveness(v *trace.Violation) bool {
 	switch v.Property {
 	case Recovery, Late, Livelock:
 		return true

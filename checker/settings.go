@@ -51,6 +51,7 @@ type settings struct {
 	settle    int64
 	lateBound int64
 
+	parsed           bool
 	config, scenario []byte // what was parsed, so that the next run of the same scenario need not
 }
 
@@ -70,7 +71,7 @@ func (s *settings) read(h *trace.Header) error {
 	s.crashStop = h.Model == "crash-stop"
 	s.simulated = h.Source == "sim"
 	s.n, s.commID = h.World, h.CommID
-	if s.config != nil && bytes.Equal(s.config, h.Config) && bytes.Equal(s.scenario, h.Scenario) {
+	if s.parsed && bytes.Equal(s.config, h.Config) && bytes.Equal(s.scenario, h.Scenario) {
 		return nil
 	}
 	cfg, net, err := ReadSettings(h)
@@ -80,11 +81,9 @@ func (s *settings) read(h *trace.Header) error {
 	s.Config, s.Network = cfg, net
 	s.duration, s.settle = runLength(h)
 	s.lateBound = LateBound(cfg, net)
-	s.config = append(append(s.config[:0], h.Config...), []byte{}...)
+	s.parsed = true
+	s.config = append(s.config[:0], h.Config...)
 	s.scenario = append(s.scenario[:0], h.Scenario...)
-	if s.config == nil {
-		s.config = []byte{}
-	}
 	return nil
 }
 
@@ -110,11 +109,14 @@ func ReadSettings(h *trace.Header) (Config, Network, error) {
 	if err != nil {
 		return cfg, net, err
 	}
-	for name, to := range map[string]*int64{
-		"heartbeat_interval": &cfg.HeartbeatInterval, "heartbeat_timeout": &cfg.HeartbeatTimeout, "recovery_timeout": &cfg.RecoveryTimeout,
+	for _, d := range []struct {
+		name string
+		to   *int64
+	}{
+		{"heartbeat_interval", &cfg.HeartbeatInterval}, {"heartbeat_timeout", &cfg.HeartbeatTimeout}, {"recovery_timeout", &cfg.RecoveryTimeout},
 	} {
-		if raw, ok := config[name]; ok {
-			if *to, err = duration("config."+name, raw); err != nil {
+		if raw, ok := config[d.name]; ok {
+			if *d.to, err = duration("config."+d.name, raw); err != nil {
 				return cfg, net, err
 			}
 		}

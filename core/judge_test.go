@@ -23,15 +23,17 @@ type judge struct {
 
 // seat is what the judge knows of one node.
 type seat struct {
-	epoch    Epoch
-	evicted  bool
-	ended    bool
-	believes uint64 // suspects now
-	ever     uint64 // has suspected at any time
-	top      Ballot // the highest ballot of this epoch in which it has taken part
-	told     bool   // quorum-lost, in this loss
-	owed     *Event // the recovered event that its last install owes
-	failed   uint64 // told by failure-detected
+	epoch     Epoch
+	evicted   bool
+	ended     bool
+	believes  uint64 // suspects now
+	ever      uint64 // has suspected at any time
+	top       Ballot // the highest ballot of this epoch in which it has taken part
+	told      bool   // quorum-lost, in this loss
+	consent   bool   // policy manual: its application has called recover in this epoch
+	witnessed uint64 // has seen them die
+	owed      *Event // the recovered event that its last install owes
+	failed    uint64 // told by failure-detected
 }
 
 type refView struct {
@@ -167,6 +169,9 @@ func (j *judge) decide(by NodeID, e Epoch, set NodeSet, way string) {
 		return
 	}
 	j.backed(by, e, dead, way)
+	if j.rule == Majority && !naiveMajority(v.members, ^dead) {
+		j.fail("S8: node %d %s: %v stay in epoch %d, no quorum of %v", by, way, survivors(v.members, dead), e+1, v.members)
+	}
 	for _, id := range unmask(dead) {
 		if j.rule == FailStop && j.gone>>uint(id)&1 == 0 {
 			j.fail("S3: node %d %s: %d leaves epoch %d and has neither crashed nor shut down", by, way, id, e)
@@ -264,8 +269,14 @@ func (j *judge) believe(by, peer NodeID, suspected bool) {
 		s.ever |= mask(peer)
 	} else {
 		s.believes &^= mask(peer)
+		if s.witnessed>>uint(peer)&1 != 0 {
+			j.fail("node %d trusts %d and has witnessed its death", by, peer)
+		}
 	}
 }
+
+// consents takes the application's call of recover (policy manual).
+func (j *judge) consents(by NodeID) { j.seats[by].consent = true }
 
 // install judges a new view (S1 S2 S4 S5 S7).
 func (j *judge) install(by NodeID, i *Install) {
@@ -275,6 +286,10 @@ func (j *judge) install(by NodeID, i *Install) {
 		j.fail("S7: node %d has ended and installs epoch %d", by, i.View.Epoch)
 		return
 	}
+	if j.policy == AbortAll || j.policy == Manual && !s.consent {
+		j.fail("node %d installs epoch %d, which its application does not want", by, i.View.Epoch)
+	}
+	s.consent = false
 	if i.View.Epoch != s.epoch+1 {
 		j.fail("S4: node %d installs epoch %d after epoch %d", by, i.View.Epoch, s.epoch)
 		return

@@ -21,14 +21,20 @@ var seedFlag = commandline.Uint64("core.seed", 1, "the first seed of the random 
 type program struct {
 	bytes []byte
 	at    int
+	again bool // read the bytes again from the first one when they end
 }
 
 func (p *program) more() bool { return p.at < len(p.bytes) }
 
 func (p *program) choose(n int) int {
-	if !p.more() || n <= 1 {
-		p.at++
+	if n <= 1 {
 		return 0
+	}
+	if !p.more() {
+		if !p.again || len(p.bytes) == 0 {
+			return 0
+		}
+		p.at = 0
 	}
 	b := p.bytes[p.at]
 	p.at++
@@ -70,7 +76,10 @@ type schedule struct {
 	*world
 	program
 	without uint16
-	spare   int // how many may still die
+	often   act               // happens more often than usual
+	spare   int               // how many may still die
+	losses  int               // how many messages the next heal may still lose
+	waiting [][timerCount]int // for how many rounds of a heal each timer has been set
 }
 
 // runProgram runs a program to its end, heals, and judges. The result is "" or what was violated.
@@ -86,6 +95,7 @@ func runProgram(t testing.TB, bytes []byte, book *commBook, reach *reach, story 
 		cfg.Policy = Manual
 	}
 	s.without = uint16(s.choose(256)) & uint16(s.choose(256)) << 1
+	s.often = act(s.choose(int(actCount)))
 	s.spare = s.choose(n + 1)
 	s.world = newWorld(t, n, cfg, book)
 	s.reach, s.story = reach, story
@@ -99,6 +109,7 @@ func runProgram(t testing.TB, bytes []byte, book *commBook, reach *reach, story 
 	for s.more() && s.judge.err == "" {
 		s.act()
 	}
+	s.again = true
 	if s.judge.err == "" {
 		s.heal()
 	}
@@ -107,6 +118,10 @@ func runProgram(t testing.TB, bytes []byte, book *commBook, reach *reach, story 
 
 func (s *schedule) kind() act {
 	x := s.choose(256)
+	if x >= 200 && s.often != actHeal {
+		return s.often
+	}
+	x = x * 256 / 200
 	for k, w := range actWeights {
 		if x -= w; x < 0 {
 			if s.without>>k&1 != 0 {
@@ -184,6 +199,7 @@ func (s *schedule) act() {
 	case actRecover:
 		i := s.node()
 		s.say("%d calls recover", i)
+		s.judge.consents(i)
 		s.step(i, Input{Kind: InCall, Call: CallRecover, ID: uint64(s.at)})
 	case actShutdown:
 		if i := s.node(); s.mayDie(i) {
@@ -209,6 +225,7 @@ func (s *schedule) accuse(k act) {
 		s.suspect(by, of, true)
 	case k == actClosed && gone && by != of:
 		s.say("%d witnesses the death of %d", by, of)
+		s.judge.seats[by].witnessed |= mask(of)
 		s.step(by, Input{Kind: InDead, Peer: of})
 	case k == actClosed:
 		s.say("%d loses its connection to %d", by, of)
@@ -253,6 +270,9 @@ func (s *schedule) dieInStep() {
 // healRounds bounds how many timers may fire, between complete deliveries, until everybody has recovered.
 const healRounds = 400
 
+// healSteps bounds the deliveries between two of them.
+const healSteps = 3000
+
 // heal ends all faults: suspicions become true, everything is delivered, and timers fire only when nothing else can
 // happen. Then everybody whom a quorum of the newest view can help must have recovered (L1, L4).
 func (s *schedule) heal() {
@@ -265,9 +285,13 @@ func (s *schedule) heal() {
 			}
 		}
 	}
+	s.losses = s.choose(30)
+	s.waiting = make([][timerCount]int, len(s.nodes))
 	for round := 0; s.judge.err == ""; round++ {
-		for len(s.flight) > 0 && s.judge.err == "" {
-			s.deliverAny()
+		for steps := 0; len(s.flight) > 0 && s.judge.err == ""; steps++ {
+			if s.deliverAny(); steps == healSteps {
+				s.judge.fail("livelock: %d messages were delivered and there is no end", steps)
+			}
 		}
 		if s.judge.err != "" || s.recovered() == "" {
 			break
@@ -295,6 +319,11 @@ func (s *schedule) order(n int) []int {
 
 func (s *schedule) deliverAny() {
 	p := s.take(s.choose(len(s.flight)))
+	if s.losses > 0 && s.choose(4) == 3 {
+		s.losses--
+		s.say("lose %d->%d %s", p.from, p.to, messageText(&p.msg))
+		return
+	}
 	s.say("deliver %d->%d %s", p.from, p.to, messageText(&p.msg))
 	s.deliver(p)
 }
@@ -322,6 +351,7 @@ func (s *schedule) nudge(round int) bool {
 		for i, n := range s.nodes {
 			if s.alive(NodeID(i)) && n.Running() && !n.consent && (n.waitsForConsent() || !n.Suspected().Empty()) {
 				s.say("%d calls recover", i)
+				s.judge.consents(NodeID(i))
 				s.step(NodeID(i), Input{Kind: InCall, Call: CallRecover, ID: uint64(round)})
 				return true
 			}
@@ -330,25 +360,46 @@ func (s *schedule) nudge(round int) bool {
 	if s.tellWhoIsBehind() {
 		return true
 	}
-	type firing struct {
-		node  NodeID
-		timer TimerID
+	f, ok := s.fairTimer()
+	if ok {
+		s.say("%s of %d fires", timerNames[f.timer], f.node)
+		s.fire(f.node, f.timer)
 	}
+	return ok
+}
+
+type firing struct {
+	node  NodeID
+	timer TimerID
+}
+
+// fairTimer chooses one of the timers that are set, but none waits for ever.
+func (s *schedule) fairTimer() (firing, bool) {
 	var set []firing
+	var late firing
+	latest := 0
 	for i := range s.nodes {
 		for id := range timerLinger {
-			if s.armed[i]>>id&1 != 0 {
-				set = append(set, firing{NodeID(i), id})
+			if s.armed[i]>>id&1 == 0 {
+				s.waiting[i][id] = 0
+				continue
+			}
+			s.waiting[i][id]++
+			set = append(set, firing{NodeID(i), id})
+			if s.waiting[i][id] > latest {
+				late, latest = firing{NodeID(i), id}, s.waiting[i][id]
 			}
 		}
 	}
 	if len(set) == 0 {
-		return false
+		return firing{}, false
 	}
-	f := set[(round+s.choose(len(set)))%len(set)]
-	s.say("%s of %d fires", timerNames[f.timer], f.node)
-	s.fire(f.node, f.timer)
-	return true
+	f := set[s.choose(len(set))]
+	if latest > 2*len(set) {
+		f = late
+	}
+	s.waiting[f.node][f.timer] = 0
+	return f, true
 }
 
 // tellWhoIsBehind lets the heartbeats of nodes of an old epoch reach those who know more.
@@ -367,44 +418,6 @@ func (s *schedule) tellWhoIsBehind() bool {
 		}
 	}
 	return told
-}
-
-// newest is the last view that any live process knows of.
-func (s *schedule) newest() refView {
-	known := 0
-	for i, n := range s.nodes {
-		if !s.gone(NodeID(i)) {
-			known = max(known, len(n.decided))
-		}
-	}
-	return s.judge.views[known]
-}
-
-// recovered is "" if everybody has what is owed, else who has not.
-func (s *schedule) recovered() string {
-	v := s.newest()
-	epoch := Epoch(slices.IndexFunc(s.judge.views, func(o refView) bool { return o.history == v.history }))
-	members := mask(v.members...)
-	live := members &^ (s.crashed | s.closed)
-	possible := naiveMajority(v.members, live) || s.cfg.Rule == FailStop
-	for i, n := range s.nodes {
-		id := NodeID(i)
-		switch {
-		case s.gone(id):
-		case members&mask(id) == 0:
-			if !s.judge.seats[i].evicted {
-				return fmt.Sprintf("node %d does not know that it was evicted before epoch %d", i, epoch)
-			}
-		case n.View().Epoch != epoch:
-			return fmt.Sprintf("node %d has not installed epoch %d", i, epoch)
-		case !possible && !s.judge.seats[i].told:
-			return fmt.Sprintf("node %d has not reported that its quorum is lost", i)
-		}
-	}
-	if possible && live != members {
-		return fmt.Sprintf("epoch %d still has %v, of which only %v live", epoch, v.members, unmask(live))
-	}
-	return ""
 }
 
 // reach counts the places that the random schedules must have seen: a search that never came there proves nothing.
@@ -512,7 +525,7 @@ var places = []string{
 
 func randomProgram(seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 0x6e6578))
-	bytes := make([]byte, 8+r.IntN(1+r.IntN(400)))
+	bytes := make([]byte, 8+r.IntN(16<<r.IntN(7)))
 	for i := range bytes {
 		bytes[i] = byte(r.Uint32())
 	}
@@ -567,11 +580,19 @@ func class(violation string) string {
 	return name
 }
 
-// shortest takes away what a failing program does not need, and tells the story of what is left.
+// shortest tells the story of the simplest program found that fails in the same way.
 func shortest(t testing.TB, bytes []byte, violation string) string {
-	fails := func(b []byte) bool {
-		return class(runProgram(t, b, newCommBook(), newReach(), nil)) == class(violation)
+	run := func(b []byte, story *strings.Builder) string {
+		return runProgram(t, b, newCommBook(), newReach(), story)
 	}
+	best := shrink(bytes, func(b []byte) bool { return class(run(b, nil)) == class(violation) })
+	var story strings.Builder
+	v := run(best, &story)
+	return fmt.Sprintf("shortest program %#v: %s\n%s", best, v, story.String())
+}
+
+// shrink takes away what a failing program does not need, and lowers what is left.
+func shrink(bytes []byte, fails func([]byte) bool) []byte {
 	best := slices.Clone(bytes)
 	for again := true; again; {
 		again = false
@@ -594,7 +615,5 @@ func shortest(t testing.TB, bytes []byte, violation string) string {
 			}
 		}
 	}
-	var story strings.Builder
-	v := runProgram(t, best, newCommBook(), newReach(), &story)
-	return fmt.Sprintf("shortest program %#v: %s\n%s", best, v, story.String())
+	return best
 }

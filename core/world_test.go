@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -258,4 +259,42 @@ func (w *world) crash(i NodeID) {
 		w.armed[i] = 0
 		w.say("  %d is dead", i)
 	}
+}
+
+// newest is the last view that any live process knows of.
+func (w *world) newest() refView {
+	known := 0
+	for i, n := range w.nodes {
+		if !w.gone(NodeID(i)) {
+			known = max(known, len(n.decided))
+		}
+	}
+	return w.judge.views[known]
+}
+
+// recovered is "" if everybody has what is owed, else who has not.
+func (w *world) recovered() string {
+	v := w.newest()
+	epoch := Epoch(slices.IndexFunc(w.judge.views, func(o refView) bool { return o.history == v.history }))
+	members := mask(v.members...)
+	live := members &^ (w.crashed | w.closed)
+	possible := naiveMajority(v.members, live) || w.cfg.Rule == FailStop
+	for i, n := range w.nodes {
+		id := NodeID(i)
+		switch {
+		case w.gone(id):
+		case members&mask(id) == 0:
+			if !w.judge.seats[i].evicted {
+				return fmt.Sprintf("node %d does not know that it was evicted before epoch %d", i, epoch)
+			}
+		case n.View().Epoch != epoch:
+			return fmt.Sprintf("node %d has not installed epoch %d", i, epoch)
+		case !possible && !w.judge.seats[i].told:
+			return fmt.Sprintf("node %d has not reported that its quorum is lost", i)
+		}
+	}
+	if possible && live != members {
+		return fmt.Sprintf("epoch %d still has %v, of which only %v live", epoch, v.members, unmask(live))
+	}
+	return ""
 }

@@ -15,9 +15,11 @@ const (
 	MaxFileSize = 16 << 20
 	// maxNesting is how deep lists and mappings may stand in one another.
 	maxNesting = 100
-	// maxEntries bounds the entries of all lists and mappings together. A tree of nodes is a hundred times as large as
-	// its text; a scenario with 4096 nodes in ten partitions has a fifth of this.
-	maxEntries = 200_000
+	// maxEntries bounds the entries of all lists and mappings together. A tree of nodes is a thousand times as large as
+	// its text; a scenario with 4096 nodes in fourteen partitions is within it.
+	maxEntries = 60_000
+	// maxText bounds what stands outside of comments: the parser needs up to thirty times as much for it.
+	maxText = 4 << 20
 )
 
 // document parses the text into one tree, and complains about whatever no scenario may contain: several documents,
@@ -72,15 +74,15 @@ func (d *decoder) acceptable() bool {
 	case !utf8.Valid(d.data):
 		d.failAt(0, 0, "", "save the file as UTF-8", "not UTF-8")
 	default:
-		return d.boundedEntries()
+		return d.bounded()
 	}
 	return false
 }
 
-// boundedEntries counts everything that can begin an entry of a list or mapping (more than really do) and refuses
-// directives, which scenarios have no use for and the parser checks against one another.
-func (d *decoder) boundedEntries() bool {
-	entries := 0
+// bounded measures the text: how much of it there is outside of comments, and how many entries of lists and mappings
+// there may be at most. It refuses directives, which scenarios have no use for and the parser compares with one another.
+func (d *decoder) bounded() bool {
+	entries, text := 0, 0
 	inComment, lineStart := false, true
 	for i, c := range d.data {
 		switch {
@@ -88,24 +90,33 @@ func (d *decoder) boundedEntries() bool {
 			inComment, lineStart = false, true
 			continue
 		case c == '%' && opensLine(d.data, i):
-			line, col := d.position(i)
-			d.failAt(line, col, "", "", "a directive: scenario files have none")
-			return false
+			return d.refuseAt(i, "a directive: scenario files have none")
 		case lineStart && c == '#':
 			inComment = true
 		case c != ' ':
 			lineStart = false
 		}
-		if inComment || !beginsEntry(d.data, i) {
+		if inComment {
+			continue
+		}
+		if text++; text > maxText {
+			return d.refuseAt(i, "more than 4 MiB outside of comments")
+		}
+		if !beginsEntry(d.data, i) {
 			continue
 		}
 		if entries++; entries > maxEntries {
-			line, col := d.position(i)
-			d.failAt(line, col, "", "", "more than %d entries of lists and mappings", maxEntries)
-			return false
+			return d.refuseAt(i, fmt.Sprintf("more than %d entries of lists and mappings", maxEntries))
 		}
 	}
 	return true
+}
+
+// refuseAt complains about the byte at an offset.
+func (d *decoder) refuseAt(offset int, message string) bool {
+	line, col := d.position(offset)
+	d.failAt(line, col, "", "", "%s", message)
+	return false
 }
 
 // isBreakByte reports whether c may end a line. The first bytes of the rarer line breaks of YAML (U+0085, U+2028 and

@@ -129,7 +129,7 @@ func (v value) random(duration time.Duration) *Random {
 	if b, ok := f.get("between"); ok {
 		r.BetweenMin, r.BetweenMax, _ = b.span(0, longestDuration)
 	}
-	if v.d.count == before && r.Crashes.Max+r.Partitions.Max+r.Cuts.Max+r.Pauses.Max+r.Suspicions.Max == 0 {
+	if !f.unknown && v.d.count == before && r.Crashes.Max+r.Partitions.Max+r.Cuts.Max+r.Pauses.Max+r.Suspicions.Max == 0 {
 		v.fail("say how many: {crashes: 0..2, between: 5s..60s}", "no act: nothing is drawn")
 	}
 	if v.d.model == CrashStop {

@@ -70,8 +70,11 @@ func unknownHint(name string, known []string) string {
 	if other := elsewhere[name]; slices.Contains(known, other) {
 		return fmt.Sprintf("did you mean %q? %s", other, list)
 	}
-	if name == "seed" {
+	switch name {
+	case "seed":
 		return "the seed is not part of a scenario: give it with --seed"
+	case "<<":
+		return "merge keys are refused: write the fields out"
 	}
 	if nearest, ok := Nearest(name, known); ok {
 		return fmt.Sprintf("did you mean %q? %s", nearest, list)

@@ -67,8 +67,12 @@ func parseWhole(text string) (n int64, ok bool) {
 
 // parseRate reads a decimal exactly, as parts per billion: 0.3 is 300_000_000. The problem is "" if there is none.
 func parseRate(text string) (r Rate, problem string) {
-	if !decimalText.MatchString(text) || strings.Trim(text, ".") == "" {
+	positive, negative := strings.CutPrefix(text, "-")
+	switch {
+	case !decimalText.MatchString(positive) || strings.Trim(positive, ".") == "":
 		return 0, "not a decimal number"
+	case negative:
+		return 0, "negative"
 	}
 	whole, fraction, _ := strings.Cut(text, ".")
 	if len(fraction) > rateDigits {

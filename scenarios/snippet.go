@@ -1,46 +1,92 @@
 package scenarios
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
-// snippetWidth is how many characters of a line are shown at most.
-const snippetWidth = 100
+// How much of a line is shown at most, in characters.
+const (
+	snippetBefore = 60 // the caret
+	snippetAfter  = 60
+)
 
-// snippet gives a line of the file with a caret below the column. A long line is cut around the column.
-func (d *decoder) snippet(line, col int) string {
-	if d.lines == nil {
-		d.lines = splitLines(d.data)
-	}
-	if line < 1 || line > len(d.lines) {
-		return ""
-	}
-	shown, caret := window(d.lines[line-1], max(col, 1)-1)
-	if strings.TrimSpace(shown) == "" {
-		return ""
-	}
-	return shown + "\n" + strings.Repeat(" ", caret) + "^"
+// snippets reads a file once, from complaint to complaint in the order of the file: a line may be as long as the file.
+type snippets struct {
+	data   []byte
+	start  int // of the line, an offset
+	offset int // of the character at line and col
+	line   int // from 1
+	col    int // from 1
 }
 
-// window cuts text to what is shown around a character, and gives that character's place in it.
-func window(text string, at int) (shown string, caret int) {
-	first := 0
-	if at > snippetWidth*3/4 {
-		first = at - snippetWidth/2
+// newSnippets begins at the first character.
+func newSnippets(data []byte) *snippets {
+	first := len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
+	return &snippets{data: data, start: first, offset: first, line: 1, col: 1}
+}
+
+// at gives a line of the file with a caret below the column. A long line is cut around the column.
+func (s *snippets) at(line, col int) string {
+	if line < 1 {
+		return ""
 	}
-	var b strings.Builder
-	count := 0
-	for _, r := range text {
-		if count >= first+snippetWidth {
-			break
-		}
-		if count >= first {
-			b.WriteRune(showable(r))
-		}
-		count++
+	for s.offset < len(s.data) && (s.line < line || s.col < col && s.lineBreak() == 0) {
+		s.skip()
 	}
-	return strings.TrimRight(b.String(), " "), max(0, min(at, count)-first)
+	if s.line != line {
+		return ""
+	}
+	before, after := s.before(), s.after()
+	if strings.TrimSpace(before+after) == "" {
+		return ""
+	}
+	return strings.TrimRight(before+after, " ") + "\n" + strings.Repeat(" ", utf8.RuneCountInString(before)) + "^"
+}
+
+// skip goes on by one character or line break.
+func (s *snippets) skip() {
+	if n := s.lineBreak(); n > 0 {
+		s.offset += n
+		s.start, s.line, s.col = s.offset, s.line+1, 1
+		return
+	}
+	_, n := utf8.DecodeRune(s.data[s.offset:])
+	s.offset += n
+	s.col++
+}
+
+// lineBreak gives the length of the line break at the offset, 0 if there is none. It knows all that YAML knows, so that
+// the parser's line numbers find their line.
+func (s *snippets) lineBreak() int {
+	rest := s.data[s.offset:]
+	for _, b := range []string{"\n", "\r\n", "\r", "\u0085", "\u2028", "\u2029"} {
+		if len(rest) >= len(b) && string(rest[:len(b)]) == b {
+			return len(b)
+		}
+	}
+	return 0
+}
+
+// before gives what is shown of the line before the offset.
+func (s *snippets) before() string {
+	from := s.offset
+	for range snippetBefore {
+		_, n := utf8.DecodeLastRune(s.data[s.start:from])
+		from -= n
+	}
+	return strings.Map(showable, string(s.data[from:s.offset]))
+}
+
+// after gives what is shown of the line from the offset on.
+func (s *snippets) after() string {
+	end := *s
+	for i := 0; i < snippetAfter && end.offset < len(s.data) && end.lineBreak() == 0; i++ {
+		end.skip()
+	}
+	return strings.Map(showable, string(s.data[s.offset:end.offset]))
 }
 
 // showable replaces what would move the cursor.
@@ -52,10 +98,4 @@ func showable(r rune) rune {
 		return unicode.ReplacementChar
 	}
 	return r
-}
-
-// splitLines splits at every line break that YAML knows, so that the parser's line numbers find their line.
-func splitLines(data []byte) []string {
-	unified := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(string(data))
-	return strings.Split(unified, "\n")
 }

@@ -135,12 +135,12 @@ func (s *Simulator) perform(id int, out *core.Effects, from int) {
 			s.performRare(id, n, e, out)
 		}
 	}
-	for i, l := range s.letters {
-		if l >= 0 && s.slots[l].refs == 0 {
-			s.free = append(s.free, uint32(l))
+	for _, l := range s.letters {
+		if l >= 0 {
+			s.release(uint32(l))
 		}
-		s.letters[i] = -1
 	}
+	s.letters = s.letters[:0]
 }
 
 // performRare does what only happens when something changes.
@@ -265,7 +265,7 @@ func (s *Simulator) letter(id int, m *core.Message) int32 {
 		at = uint32(len(s.slots))
 		s.slots = append(s.slots, slot{})
 	}
-	s.slots[at] = slot{msg: *m, from: int32(id), sent: s.now, base: s.base}
+	s.slots[at] = slot{msg: *m, from: int32(id), refs: 1, sent: s.now, base: s.base} // the step itself holds it
 	s.digest.message(m)
 	return int32(at)
 }

@@ -390,7 +390,7 @@ func (p *parser) messageField(f int) {
 	case "coordinator":
 		m.Coordinator = p.small()
 	case "set":
-		m.Set = p.ints(m.Set, maxSet)
+		m.Set = p.ints(m.Set, p.world) // a set: each node once
 	case "num":
 		m.Num = p.uint()
 	case "body":

@@ -58,6 +58,10 @@ func (d *Reader) Header() *Header { return &d.header }
 // Line gives the number of the line that Next returned last.
 func (d *Reader) Line() int { return d.line }
 
+// Timed reports whether the line that Next returned last has a time of its own. A verdict line need not have one; its
+// event then has the time of the event before.
+func (d *Reader) Timed() bool { return d.parser.seen.has(fT) }
+
 // Cut reports whether a part ended in a cut line.
 func (d *Reader) Cut() bool { return d.cut }
 

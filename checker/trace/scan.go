@@ -12,7 +12,6 @@ const (
 	maxLine    = 16 << 20 // bytes, without the line end
 	maxNesting = 100
 	maxList    = 1 << 20 // numbers in one list
-	maxSet     = 4096    // numbers in a message's set
 )
 
 // scanner reads one line of JSON from left to right. Its first failure sticks: later calls return zero values, so that
@@ -138,6 +137,14 @@ func (s *scanner) expected(what string) {
 	s.space()
 	if s.i >= len(s.b) {
 		s.syntax(what)
+		return
+	}
+	switch s.b[s.i] {
+	case '[':
+		s.fail("expected %s, found a list", what)
+		return
+	case '{':
+		s.fail("expected %s, found an object", what)
 		return
 	}
 	end := s.i + 1

@@ -83,7 +83,7 @@ func (s *sends) grow() {
 }
 
 // store copies an entry to where it stays and gives that place. An entry fits a chunk: what may be long in it is a set
-// of at most maxSet numbers.
+// of at most maxWorld numbers.
 func (s *sends) store(entry []byte) uint64 {
 	last := len(s.chunks) - 1
 	if last < 0 || cap(s.chunks[last])-len(s.chunks[last]) < len(entry) {
@@ -168,6 +168,11 @@ func (s *sends) unpack(b []byte, out *sent) {
 	}
 	m.Set = m.Set[:0]
 	for range uvarint() {
+		if b[0] < 0x80 { // one byte: the same as below, for long sets
+			m.Set = append(m.Set, int(b[0]>>1)^-int(b[0]&1))
+			b = b[1:]
+			continue
+		}
 		m.Set = append(m.Set, varint())
 	}
 }

@@ -123,17 +123,15 @@ func appendObject(b []byte, name string, raw []byte) ([]byte, error) {
 // appendEvent adds one line: number, cause, time, node and kind first, then what the kind needs.
 func appendEvent(b []byte, ev *Event) ([]byte, error) {
 	b = append(b, '{')
-	if ev.Kind != Verdict || ev.Seq != 0 {
-		b = strconv.AppendUint(append(b, `"seq":`...), ev.Seq, 10)
-		if ev.Cause != 0 {
-			b = strconv.AppendUint(append(b, `,"cause":`...), ev.Cause, 10)
-		}
-		b = strconv.AppendInt(append(b, `,"t":`...), ev.T, 10)
-		b = append(b, ',')
+	if ev.Kind != Verdict || ev.Seq != 0 { // whoever ends a trace need not have counted its lines
+		b = append(strconv.AppendUint(append(b, `"seq":`...), ev.Seq, 10), ',')
 	}
+	if ev.Cause != 0 {
+		b = append(strconv.AppendUint(append(b, `"cause":`...), ev.Cause, 10), ',')
+	}
+	b = append(strconv.AppendInt(append(b, `"t":`...), ev.T, 10), ',')
 	if ev.Node >= 0 && ev.Kind != Verdict {
-		b = strconv.AppendInt(append(b, `"node":`...), int64(ev.Node), 10)
-		b = append(b, ',')
+		b = append(strconv.AppendInt(append(b, `"node":`...), int64(ev.Node), 10), ',')
 	}
 	b = append(b, `"ev":"`...)
 	b = append(b, ev.Kind.String()...)

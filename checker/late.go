@@ -1,0 +1,92 @@
+package checker
+
+// L1, its bound: where nothing disturbs the network, whoever survives a failure installs the view without it within
+// detection plus a stated number of agreements, each of a stated number of message delays, retransmissions and timers. An
+// install that comes later than that after the last thing that arose is late. Judged for quorum and fail-stop under
+// policy automatic, on links that lose nothing, while no act is in force and no live member is falsely suspected: there
+// messages flow within a bound, and nobody waits for an application.
+
+// The bound is made of the durations of docs/protocol.md's table, as multiples of I, the heartbeat interval, T, the
+// heartbeat timeout, and d, the largest one-way delay. Counted per agreement unless said otherwise.
+const (
+	boundTimeouts   = 1 // T until a silent member is suspected, once
+	boundIntervals  = 2 // I on top of it, once
+	boundAgreements = 3 // in a row: a coordinator may die in one, and who was suspected during one is the next one's
+
+	windowTenths      = 1     // I/10 that a coordinator waits for votes that are still to come
+	stallTimeouts     = 1     // T without a sign of an unsuspected coordinator until its members begin to take over
+	staggerHalves     = 8     // I/2 each: the last member to take over waits for 8 of them
+	backOffTenths     = 8 * 8 // I/10 each: position 8 of 8, doubled three times
+	retransmissions   = 4     // at their cap, I
+	delaysInAgreement = 8     // d: a refused ballot and one that is decided, four each
+)
+
+// LateBound gives the time within which an install follows what it answers, for a configuration and a network.
+func LateBound(cfg Config, net Network) int64 {
+	i, t, d := cfg.HeartbeatInterval, cfg.HeartbeatTimeout, net.LatencyMax
+	detection := boundTimeouts*t + boundIntervals*i
+	agreement := windowTenths*i/10 + stallTimeouts*t + staggerHalves*i/2 + backOffTenths*i/10 + retransmissions*i + delaysInAgreement*d
+	return detection + boundAgreements*agreement
+}
+
+// lateFold knows when something last arose that an install may answer.
+type lateFold struct {
+	arose int64
+	blind string // why an install could not be judged; empty if each could
+}
+
+func (f *lateFold) reset() { f.arose, f.blind = 0, "" }
+
+func (f *lateFold) install(w *world, set *settings, in *install, out *findings) {
+	if in.t-f.arose <= set.lateBound || !set.hardened || set.Policy != "automatic" {
+		return
+	}
+	switch {
+	case set.Loss > 0:
+		f.unjudged(in, "the network loses messages without any act")
+	case len(w.acts) > 0:
+		f.unjudged(in, "an act was in force when a view was installed")
+	case w.anyPaused():
+		f.unjudged(in, "a node was paused when a view was installed")
+	case w.falselySuspected():
+		f.unjudged(in, "a live member was suspected when a view was installed")
+	default:
+		out.add(Late, in.t, []int{in.node}, "node %d installed epoch %d %s after the last thing that arose, the bound is %s",
+			in.node, in.said.Epoch, span64(in.t-f.arose), span64(set.lateBound))
+	}
+}
+
+// unjudged notes that an install could not be judged. It is then itself something that the others' installs answer.
+func (f *lateFold) unjudged(in *install, why string) {
+	f.arose = in.t
+	if f.blind == "" {
+		f.blind = why
+	}
+}
+
+func (w *world) anyPaused() bool {
+	for i := range w.nodes {
+		if n := &w.nodes[i]; n.paused && !n.crashed {
+			return true
+		}
+	}
+	return false
+}
+
+// falselySuspected reports whether some live member suspects another one of its view that lives.
+func (w *world) falselySuspected() bool {
+	if !w.doubted {
+		return false
+	}
+	for by := range w.nodes {
+		if b := &w.nodes[by]; b.crashed || b.ended {
+			continue
+		}
+		for of := range w.nodes {
+			if o := &w.nodes[of]; !o.crashed && !o.ended && w.isSuspected(by, of) && w.isMember(w.nodes[by].view, of) {
+				return true
+			}
+		}
+	}
+	return false
+}

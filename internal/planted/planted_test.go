@@ -1,0 +1,196 @@
+// Package planted tests the harness: it builds nexarsim with a defect in the core, and the sweep must find it, call it by
+// its property, and end in a command that shows the same run again.
+package planted
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// root is the module's root.
+const root = "../.."
+
+// seeds is how many seeds of each built-in scenario the sweep gets: a fifth of what the main job does.
+const seeds = "20"
+
+func TestPlanted(t *testing.T) {
+	some := bugs
+	if testing.Short() {
+		some = bugs[:1] // each builds the program anew
+	}
+	for _, b := range some {
+		t.Run(b.name, func(t *testing.T) { found(t, b) })
+	}
+}
+
+// found builds the program with the defect and follows a finding to its end.
+func found(t *testing.T, b bug) {
+	dir := t.TempDir()
+	program := build(t, b, dir)
+	out := filepath.Join(dir, "out")
+	swept := command(t, program, "sweep", "--seeds", seeds, "--protocol", "quorum,fail-stop", "--out", out)
+	if swept.code != 1 && swept.code != 4 {
+		t.Fatalf("sweep: exit %d, want 1 or 4\n%s%s", swept.code, tail(swept.stdout), swept.stderr)
+	}
+	again := command(t, program, "sweep", "--seeds", seeds, "--protocol", "quorum,fail-stop", "--json")
+	finding := pick(t, again.stdout, b.property)
+
+	reproduce := lastLine(swept.stdout)
+	if !strings.HasPrefix(reproduce, "nexarsim run ") {
+		t.Fatalf("last line %q, want a command that reproduces a failure", reproduce)
+	}
+	shown := command(t, program, append(strings.Fields(reproduce)[1:], "--json")...)
+	if shown.code != 1 && shown.code != 4 {
+		t.Fatalf("%s: exit %d, want 1 or 4\n%s", reproduce, shown.code, shown.stderr)
+	}
+
+	trace := filepath.Join(dir, "trace.jsonl")
+	run := command(t, program, "run", finding.Scenario, "--seed", finding.Seed, "--protocol", finding.Protocol, "--no-expect", "--trace", trace, "--json")
+	first := document(t, run.stdout)
+	if !first.has(b.property) || first.Steps != finding.Steps {
+		t.Fatalf("run shows %v in %d steps, the sweep had %s in %d", first.properties(), first.Steps, b.property, finding.Steps)
+	}
+	second := document(t, command(t, program, "run", finding.Scenario, "--seed", finding.Seed, "--protocol", finding.Protocol, "--no-expect", "--json").stdout)
+	if first.Digest != second.Digest || first.Digest == "" {
+		t.Errorf("digests %q and %q of one seed", first.Digest, second.Digest)
+	}
+	checked := command(t, program, "check", trace, "--json")
+	verdict := document(t, checked.stdout)
+	if !slices.Equal(verdict.properties(), first.properties()) || checked.code != run.code {
+		t.Errorf("check of the trace: %v, exit %d; the run: %v, exit %d", verdict.properties(), checked.code, first.properties(), run.code)
+	}
+	t.Logf("%s: %d findings, shortest in %s %s seed %s, %d steps", b.property, finding.Count, finding.Scenario, finding.Protocol, finding.Seed, finding.Steps)
+}
+
+// build makes the program with the defect in place of the source that it replaces.
+func build(t *testing.T, b bug, dir string) string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(root, b.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(source, []byte(b.old)); n != 1 {
+		t.Fatalf("%s: the text to replace stands there %d times, want once: %q", b.file, n, b.old)
+	}
+	changed := filepath.Join(dir, "changed.go")
+	if err := os.WriteFile(changed, bytes.Replace(source, []byte(b.old), []byte(b.new), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	where, err := filepath.Abs(filepath.Join(root, b.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {where: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(overlay, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "nexarsim")
+	cmd := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/nexarsim")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build with the defect: %v\n%s", err, out)
+	}
+	return program
+}
+
+type outcome struct {
+	stdout, stderr string
+	code           int
+}
+
+func command(t *testing.T, program string, args ...string) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// finding is one entry of a sweep's violations.
+type finding struct {
+	Scenario, Protocol, Seed, Property string
+	Steps, Count                       uint64
+	Expected                           bool
+}
+
+// pick is the shortest unexpected finding of a property.
+func pick(t *testing.T, text, property string) finding {
+	t.Helper()
+	var doc struct{ Violations []finding }
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatalf("sweep --json: %v\n%s", err, tail(text))
+	}
+	var best *finding
+	seen := map[string]uint64{}
+	for i := range doc.Violations {
+		f := &doc.Violations[i]
+		if f.Expected {
+			continue
+		}
+		seen[f.Property] += f.Count
+		if f.Property == property && (best == nil || f.Steps < best.Steps) {
+			best = f
+		}
+	}
+	if best == nil {
+		t.Fatalf("the sweep did not find %s, but %v", property, seen)
+	}
+	return *best
+}
+
+// runDocument is what run and check print with --json.
+type runDocument struct {
+	Digest     string
+	Steps      uint64
+	Violations []struct{ Property string }
+}
+
+func document(t *testing.T, text string) runDocument {
+	t.Helper()
+	var d runDocument
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatalf("--json: %v\n%s", err, tail(text))
+	}
+	return d
+}
+
+func (d runDocument) has(property string) bool { return slices.Contains(d.properties(), property) }
+
+func (d runDocument) properties() []string {
+	var names []string
+	for _, v := range d.Violations {
+		if !slices.Contains(names, v.Property) {
+			names = append(names, v.Property)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+func tail(text string) string {
+	if len(text) > 2000 {
+		return "..." + text[len(text)-2000:]
+	}
+	return text
+}

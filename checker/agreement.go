@@ -41,11 +41,11 @@ func (f *agreementFold) install(w *world, in *install, out *findings) {
 		return
 	}
 	if other := w.views[first].first; other >= 0 {
-		out.add(Agreement, in.t, []int{other, in.node}, "nodes %d and %d installed different members for epoch %d: %s and %s",
+		out.between(Agreement, in.t, other, in.node, "nodes %d and %d installed different members for epoch %d: %s and %s",
 			other, in.node, epoch, show(w.members(first)), show(in.said.Members))
 		return
 	}
-	out.add(Agreement, in.t, []int{in.node}, "node %d installed members %s for epoch %d, in which the group began with %s",
+	out.by(Agreement, in.t, in.node, "node %d installed members %s for epoch %d, in which the group began with %s",
 		in.node, show(in.said.Members), epoch, show(w.members(first)))
 }
 

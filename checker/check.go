@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -38,7 +39,7 @@ func CheckTrace(r io.Reader, name string) (Report, error) {
 	rep := Report{Header: *d.Header()}
 	j, err := New(&rep.Header)
 	if err != nil {
-		return Report{}, &trace.FormatError{File: name, Line: 1, Msg: err.Error()}
+		return Report{}, inHeader(name, err)
 	}
 	if err := rep.read(d, j); err != nil {
 		return Report{}, err
@@ -50,6 +51,14 @@ func CheckTrace(r io.Reader, name string) (Report, error) {
 	}
 	rep.Differs = rep.compare()
 	return rep, nil
+}
+
+// inHeader gives an error about a header its place in the file.
+func inHeader(name string, err error) error {
+	if e, ok := errors.AsType[*HeaderError](err); ok {
+		return &trace.FormatError{File: name, Line: 1, Field: e.Field, Msg: e.Msg}
+	}
+	return err
 }
 
 // read feeds the judge and finds out how the run ended.

@@ -53,7 +53,7 @@ func (f *commIDFold) install(w *world, in *install, out *findings) {
 	}
 	f.nodes[in.node] = at
 	if s := &f.steps[at]; s.commID != id {
-		out.add(CommID, in.t, []int{s.node, in.node}, "nodes %d and %d went through the same views to epoch %d, and one has comm_id %016x, the other %016x",
+		out.between(CommID, in.t, s.node, in.node, "nodes %d and %d went through the same views to epoch %d, and one has comm_id %016x, the other %016x",
 			s.node, in.node, in.said.Epoch, s.commID, id)
 	}
 	f.use(w, in, at, out)
@@ -74,10 +74,10 @@ func (f *commIDFold) use(w *world, in *install, at int, out *findings) {
 	}
 	v := &w.views[first.view]
 	if first.node < 0 {
-		out.add(CommID, in.t, []int{in.node}, "node %d installed epoch %d with the comm_id of the first view, %016x", in.node, in.said.Epoch, id)
+		out.by(CommID, in.t, in.node, "node %d installed epoch %d with the comm_id of the first view, %016x", in.node, in.said.Epoch, id)
 		return
 	}
-	out.add(CommID, in.t, []int{first.node, in.node}, "comm_id %016x stands for two views: epoch %d with members %s, and epoch %d with members %s",
+	out.between(CommID, in.t, first.node, in.node, "comm_id %016x stands for two views: epoch %d with members %s, and epoch %d with members %s",
 		id, v.epoch, show(w.members(first.view)), in.said.Epoch, show(in.said.Members))
 }
 

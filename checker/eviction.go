@@ -39,7 +39,7 @@ func (f *evictionFold) install(w *world, in *install, out *findings) {
 // disagree, which is agreement's matter; beyond it nobody has any business.
 func (f *evictionFold) acts(node int, epoch uint64, t int64, did string, out *findings) {
 	if n := &f.nodes[node]; n.epoch > 0 && epoch > n.epoch {
-		out.add(Eviction, t, []int{node}, "node %d %s in epoch %d, after node %d had installed epoch %d without it", node, did, epoch, n.by, n.epoch)
+		out.by(Eviction, t, node, "node %d %s in epoch %d, after node %d had installed epoch %d without it", node, did, epoch, n.by, n.epoch)
 	}
 }
 
@@ -48,11 +48,11 @@ func (f *evictionFold) end(ev *trace.Event, out *findings) {
 	if n.epoch == 0 || ev.Why == "evicted" || ev.Why == "shutdown" {
 		return
 	}
-	out.add(Eviction, ev.T, []int{ev.Node}, "node %d was excluded from epoch %d (installed by node %d) and ended otherwise than evicted: %s", ev.Node, n.epoch, n.by, endText(ev))
+	out.by(Eviction, ev.T, ev.Node, "node %d was excluded from epoch %d (installed by node %d) and ended otherwise than evicted: %s", ev.Node, n.epoch, n.by, endText(ev))
 }
 
 func (f *evictionFold) panics(ev *trace.Event, out *findings) {
-	out.add(Eviction, ev.T, []int{ev.Node}, "node %d panicked: %s", ev.Node, ev.Error)
+	out.by(Eviction, ev.T, ev.Node, "node %d panicked: %s", ev.Node, ev.Error)
 }
 
 func (f *evictionFold) appendState(buf []byte) []byte {

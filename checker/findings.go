@@ -46,6 +46,16 @@ func (f *findings) wants(property string, nodes []int) bool {
 	return true
 }
 
+// by keeps a violation by one node.
+func (f *findings) by(property string, t int64, node int, format string, args ...any) {
+	f.add(property, t, []int{node}, format, args...)
+}
+
+// between keeps one that concerns two.
+func (f *findings) between(property string, t int64, a, b int, format string, args ...any) {
+	f.add(property, t, []int{a, b}, format, args...)
+}
+
 // add keeps a violation, unless the same nodes broke the same property before.
 func (f *findings) add(property string, t int64, nodes []int, format string, args ...any) {
 	nodes = slices.Clone(nodes)

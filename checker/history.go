@@ -45,26 +45,27 @@ func (f *historyFold) copyFrom(o *historyFold) {
 }
 
 // install judges one before it is applied to the world.
-func (f *historyFold) install(w *world, set *settings, in *install, out *findings) {
+func (f *historyFold) install(w *world, set *settings, in *install, first *agreementFold, out *findings) {
 	n, h, said := &w.nodes[in.node], &f.nodes[in.node], in.said
-	who := []int{in.node}
 	switch before := w.views[in.from].epoch; {
 	case n.ended || n.panicked:
-		out.add(History, in.t, who, "node %d installed epoch %d after its orchestrator had ended", in.node, said.Epoch)
+		out.by(History, in.t, in.node, "node %d installed epoch %d after its orchestrator had ended", in.node, said.Epoch)
 	case h.closing != "":
-		out.add(History, in.t, who, "node %d installed epoch %d after it had told that it was %s", in.node, said.Epoch, h.closing)
+		out.by(History, in.t, in.node, "node %d installed epoch %d after it had told that it was %s", in.node, said.Epoch, h.closing)
 	case said.Epoch != before+1:
-		out.add(History, in.t, who, "node %d installed epoch %d after epoch %d", in.node, said.Epoch, before)
+		out.by(History, in.t, in.node, "node %d installed epoch %d after epoch %d", in.node, said.Epoch, before)
 	case h.pending >= 0:
-		out.add(History, in.t, who, "node %d installed epoch %d before the recovered event of epoch %d", in.node, said.Epoch, before)
+		out.by(History, in.t, in.node, "node %d installed epoch %d before the recovered event of epoch %d", in.node, said.Epoch, before)
 	case !slices.Equal(said.Dead, w.list(w.changes[in.via].removed)):
-		out.add(History, in.t, who, "node %d installed epoch %d and says that nodes %s left, who left is %s", in.node, said.Epoch, show(said.Dead), show(w.list(w.changes[in.via].removed)))
+		out.by(History, in.t, in.node, "node %d installed epoch %d and says that nodes %s left, who left is %s", in.node, said.Epoch, show(said.Dead), show(w.list(w.changes[in.via].removed)))
 	case set.Policy == "abort":
-		out.add(History, in.t, who, "node %d installed epoch %d under policy abort", in.node, said.Epoch)
+		out.by(History, in.t, in.node, "node %d installed epoch %d under policy abort", in.node, said.Epoch)
 	case set.Policy == "manual" && !h.ever:
-		out.add(History, in.t, who, "node %d installed epoch %d under policy manual before its application called recover", in.node, said.Epoch)
+		out.by(History, in.t, in.node, "node %d installed epoch %d under policy manual before its application called recover", in.node, said.Epoch)
 	}
-	f.checkClaims(w, in, out)
+	if f.claims > 0 && !w.views[in.to].installed && first.of(said.Epoch) == in.to {
+		f.checkClaims(w, in, out)
+	}
 	h.pending, h.asked = in.via, false
 	if len(f.told) > 0 {
 		clear(f.told[in.node*w.words : (in.node+1)*w.words])
@@ -82,9 +83,9 @@ func (f *historyFold) tell(w *world, set *settings, ev *trace.Event, first *agre
 	n, h := &w.nodes[ev.Node], &f.nodes[ev.Node]
 	switch {
 	case n.ended:
-		out.add(History, ev.T, []int{ev.Node}, "node %d told its application %s after its orchestrator had ended", ev.Node, ev.Told.Kind)
+		out.by(History, ev.T, ev.Node, "node %d told its application %s after its orchestrator had ended", ev.Node, ev.Told.Kind)
 	case h.closing != "":
-		out.add(History, ev.T, []int{ev.Node}, "node %d told its application %s after it had told that it was %s", ev.Node, ev.Told.Kind, h.closing)
+		out.by(History, ev.T, ev.Node, "node %d told its application %s after it had told that it was %s", ev.Node, ev.Told.Kind, h.closing)
 	}
 	switch ev.Told.Kind {
 	case "recovered":
@@ -106,14 +107,14 @@ func (f *historyFold) tell(w *world, set *settings, ev *trace.Event, first *agre
 
 // wrong names a field that does not fit.
 func (f *historyFold) wrong(ev *trace.Event, out *findings, field string, got, want any) {
-	out.add(History, ev.T, []int{ev.Node}, "node %d's %s event of epoch %d has %s %v, expected %v", ev.Node, ev.Told.Kind, ev.Told.Epoch, field, got, want)
+	out.by(History, ev.T, ev.Node, "node %d's %s event of epoch %d has %s %v, expected %v", ev.Node, ev.Told.Kind, ev.Told.Epoch, field, got, want)
 }
 
 // recovered holds the event of an install to the two views.
 func (f *historyFold) recovered(w *world, ev *trace.Event, out *findings) {
 	e, h := ev.Told, &f.nodes[ev.Node]
 	if h.pending < 0 {
-		out.add(History, ev.T, []int{ev.Node}, "node %d told of a recovery to epoch %d without an install", ev.Node, e.Epoch)
+		out.by(History, ev.T, ev.Node, "node %d told of a recovery to epoch %d without an install", ev.Node, e.Epoch)
 		return
 	}
 	c := &w.changes[h.pending]
@@ -278,9 +279,6 @@ func (w *world) without(v viewID, ranks []int) viewID {
 
 // checkClaims holds what evicted nodes said of an epoch to the first view that is installed in it.
 func (f *historyFold) checkClaims(w *world, in *install, out *findings) {
-	if f.claims == 0 || w.views[in.to].installed {
-		return
-	}
 	for node := range f.nodes {
 		if claim := f.nodes[node].claim; claim != noView && claim != in.to && w.views[claim].epoch == in.said.Epoch {
 			f.contradicted(w, node, in.t, in.to, out)
@@ -290,22 +288,21 @@ func (f *historyFold) checkClaims(w *world, in *install, out *findings) {
 
 func (f *historyFold) contradicted(w *world, node int, t int64, other viewID, out *findings) {
 	v := &w.views[other]
-	out.add(History, t, []int{node}, "node %d was told that epoch %d has members %s, and they are %s", node, v.epoch, show(w.members(f.nodes[node].claim)), show(w.members(other)))
+	out.by(History, t, node, "node %d was told that epoch %d has members %s, and they are %s", node, v.epoch, show(w.members(f.nodes[node].claim)), show(w.members(other)))
 }
 
 // end judges the end of an orchestrator, before it is applied to the world.
 func (f *historyFold) end(w *world, set *settings, ev *trace.Event, out *findings) {
 	h := &f.nodes[ev.Node]
-	who := []int{ev.Node}
 	switch {
 	case w.nodes[ev.Node].ended:
-		out.add(History, ev.T, who, "node %d ended twice: %s", ev.Node, endText(ev))
+		out.by(History, ev.T, ev.Node, "node %d ended twice: %s", ev.Node, endText(ev))
 	case h.pending >= 0:
-		out.add(History, ev.T, who, "node %d ended between the install of epoch %d and its event", ev.Node, w.views[w.nodes[ev.Node].view].epoch)
+		out.by(History, ev.T, ev.Node, "node %d ended between the install of epoch %d and its event", ev.Node, w.views[w.nodes[ev.Node].view].epoch)
 	case h.closing != "" && h.closing != ev.Why:
-		out.add(History, ev.T, who, "node %d told that it was %s and ended otherwise: %s", ev.Node, h.closing, endText(ev))
+		out.by(History, ev.T, ev.Node, "node %d told that it was %s and ended otherwise: %s", ev.Node, h.closing, endText(ev))
 	case h.closing == "" && !set.classic && (ev.Why == "evicted" || ev.Why == "aborted"):
-		out.add(History, ev.T, who, "node %d ended as %s without telling its application", ev.Node, ev.Why)
+		out.by(History, ev.T, ev.Node, "node %d ended as %s without telling its application", ev.Node, ev.Why)
 	}
 	h.closing, h.pending = "", -1
 }
@@ -318,10 +315,10 @@ func (f *historyFold) finish(w *world, end Ending, out *outcome) {
 			continue
 		}
 		if h.pending >= 0 {
-			out.add(History, end.T, []int{i}, "node %d installed epoch %d and never told its application", i, w.views[n.view].epoch)
+			out.by(History, end.T, i, "node %d installed epoch %d and never told its application", i, w.views[n.view].epoch)
 		}
 		if h.closing != "" {
-			out.add(History, end.T, []int{i}, "node %d told that it was %s and its orchestrator never ended", i, h.closing)
+			out.by(History, end.T, i, "node %d told that it was %s and its orchestrator never ended", i, h.closing)
 		}
 	}
 }

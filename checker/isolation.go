@@ -12,8 +12,8 @@ func judgeIsolation(set *settings, ev *trace.Event, out *findings) {
 	}
 	switch {
 	case m.Group != set.commID:
-		out.add(Isolation, ev.T, []int{ev.From, ev.Node}, "node %d used a %s of node %d that belongs to group %016x, its own is %016x", ev.Node, m.Type, ev.From, m.Group, set.commID)
+		out.between(Isolation, ev.T, ev.From, ev.Node, "node %d used a %s of node %d that belongs to group %016x, its own is %016x", ev.Node, m.Type, ev.From, m.Group, set.commID)
 	case m.Epoch != ev.Epoch:
-		out.add(Isolation, ev.T, []int{ev.From, ev.Node}, "node %d, in epoch %d, used a %s of node %d that belongs to epoch %d", ev.Node, ev.Epoch, m.Type, ev.From, m.Epoch)
+		out.between(Isolation, ev.T, ev.From, ev.Node, "node %d, in epoch %d, used a %s of node %d that belongs to epoch %d", ev.Node, ev.Epoch, m.Type, ev.From, m.Epoch)
 	}
 }

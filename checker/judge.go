@@ -187,7 +187,7 @@ func (j *Judge) install(ev *trace.Event) {
 	j.commID.install(w, &in, out)
 	judgeRanks(w, &in, out)
 	judgeValidity(w, &j.set, &in, out)
-	j.history.install(w, &j.set, &in, out)
+	j.history.install(w, &j.set, &in, &j.agreement, out)
 	j.eviction.install(w, &in, out)
 	j.quorumLoss.install(w, &in, out)
 	j.late.install(w, &j.set, &in, out)

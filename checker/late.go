@@ -10,22 +10,23 @@ package checker
 // heartbeat timeout, and d, the largest one-way delay. Counted per agreement unless said otherwise.
 const (
 	boundTimeouts   = 1 // T until a silent member is suspected, once
-	boundIntervals  = 2 // I on top of it, once
-	boundAgreements = 3 // in a row: a coordinator may die in one, and who was suspected during one is the next one's
+	boundIntervals  = 2 // I on top of it, until everybody is heard again, once
+	boundDelays     = 4 // d: the last heartbeat before and the first after, and a connection that opens again, once
+	boundAgreements = 2 // in a row: one bound to what was accepted before, and one for all the rest
 
 	windowTenths      = 1     // I/10 that a coordinator waits for votes that are still to come
-	stallTimeouts     = 1     // T without a sign of an unsuspected coordinator until its members begin to take over
 	staggerHalves     = 8     // I/2 each: the last member to take over waits for 8 of them
-	backOffTenths     = 8 * 8 // I/10 each: position 8 of 8, doubled three times
-	retransmissions   = 4     // at their cap, I
+	backOffTenths     = 2 * 8 // I/10 each: two back-offs of the lowest member, doubled three times
+	retransmissions   = 3     // at their cap, I: one question that waits, two messages that a closing connection lost
 	delaysInAgreement = 8     // d: a refused ballot and one that is decided, four each
 )
 
-// LateBound gives the time within which an install follows what it answers, for a configuration and a network.
+// LateBound gives the time within which an install follows what it answers, for a configuration and a network
+// (docs/protocol.md, What it costs).
 func LateBound(cfg Config, net Network) int64 {
 	i, t, d := cfg.HeartbeatInterval, cfg.HeartbeatTimeout, net.LatencyMax
-	detection := boundTimeouts*t + boundIntervals*i
-	agreement := windowTenths*i/10 + stallTimeouts*t + staggerHalves*i/2 + backOffTenths*i/10 + retransmissions*i + delaysInAgreement*d
+	detection := boundTimeouts*t + boundIntervals*i + boundDelays*d
+	agreement := windowTenths*i/10 + staggerHalves*i/2 + backOffTenths*i/10 + retransmissions*i + delaysInAgreement*d
 	return detection + boundAgreements*agreement
 }
 
@@ -51,7 +52,7 @@ func (f *lateFold) install(w *world, set *settings, in *install, out *findings) 
 	case w.falselySuspected():
 		f.unjudged(in, "a live member was suspected when a view was installed")
 	default:
-		out.add(Late, in.t, []int{in.node}, "node %d installed epoch %d %s after the last thing that arose, the bound is %s",
+		out.by(Late, in.t, in.node, "node %d installed epoch %d %s after the last thing that arose, the bound is %s",
 			in.node, in.said.Epoch, span64(in.t-f.arose), span64(set.lateBound))
 	}
 }

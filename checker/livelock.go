@@ -37,13 +37,13 @@ func (f *livelockFold) install(w *world, in *install, out *findings) {
 		*n = spinning{faults: f.faults}
 	}
 	if n.installs++; n.installs > w.n {
-		out.add(Livelock, in.t, []int{in.node}, "node %d installed %d views since the last fault or suspicion, in a world of %d", in.node, n.installs, w.n)
+		out.by(Livelock, in.t, in.node, "node %d installed %d views since the last fault or suspicion, in a world of %d", in.node, n.installs, w.n)
 	}
 }
 
 func (f *livelockFold) busy(w *world, ev *trace.Event, out *findings) {
 	if ev.N > uint64(stepsPerMember*w.n) {
-		out.add(Livelock, ev.T, []int{ev.Node}, "node %d took %d steps within one heartbeat interval, in a world of %d", ev.Node, ev.N, w.n)
+		out.by(Livelock, ev.T, ev.Node, "node %d took %d steps within one heartbeat interval, in a world of %d", ev.Node, ev.N, w.n)
 	}
 }
 

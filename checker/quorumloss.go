@@ -51,7 +51,7 @@ func (f *quorumLossFold) install(w *world, in *install, out *findings) {
 	kept := len(old) - w.changes[in.via].removed.n
 	lowest := len(old) > 0 && old[0] >= 0 && old[0] < w.n && w.isMember(in.to, old[0])
 	if !ruleMajority.quorum(kept, len(old), lowest) {
-		out.add(QuorumLoss, in.t, []int{in.node}, "node %d installed epoch %d with members %s, which are no quorum of %s", in.node, in.said.Epoch, show(in.said.Members), show(old))
+		out.by(QuorumLoss, in.t, in.node, "node %d installed epoch %d with members %s, which are no quorum of %s", in.node, in.said.Epoch, show(in.said.Members), show(old))
 	}
 }
 
@@ -112,7 +112,7 @@ func (f *quorumLossFold) pass(w *world, t int64, out *findings) {
 		}
 		if at := l.since + f.limit; at < t {
 			l.reported, l.overdue = true, true
-			out.add(QuorumLoss, at, []int{i}, "%snode %d reported no quorum-lost within %s of the suspicion that left it less than a quorum", latePrefix, i, span64(f.limit))
+			out.by(QuorumLoss, at, i, "%snode %d reported no quorum-lost within %s of the suspicion that left it less than a quorum", latePrefix, i, span64(f.limit))
 			continue
 		}
 		f.arm(l.since)
@@ -133,9 +133,9 @@ func (f *quorumLossFold) told(ev *trace.Event, out *findings) {
 	l := &f.nodes[ev.Node]
 	switch {
 	case !l.lost:
-		out.add(QuorumLoss, ev.T, []int{ev.Node}, "node %d reported quorum-lost although the members that it does not suspect are a quorum", ev.Node)
+		out.by(QuorumLoss, ev.T, ev.Node, "node %d reported quorum-lost although the members that it does not suspect are a quorum", ev.Node)
 	case l.reported && !l.again && !l.overdue:
-		out.add(QuorumLoss, ev.T, []int{ev.Node}, "node %d reported the same loss of its quorum twice", ev.Node)
+		out.by(QuorumLoss, ev.T, ev.Node, "node %d reported the same loss of its quorum twice", ev.Node)
 	}
 	l.reported, l.again, l.overdue = true, false, false
 }

@@ -48,13 +48,14 @@ func (j *Judge) judgeRecovery(end Ending, out *outcome) {
 	}
 	s := survey{j: j, w: &j.world, end: end.T, limit: end.T - j.set.RecoveryTimeout, group: j.scratch[:0]}
 	s.connect()
-	for n := range s.w.nodes {
-		if s.running(n) {
-			s.judgeKnowledge(n, out)
-		}
-	}
 	for g := range s.groups {
-		s.judgeGroup(g, out)
+		top := s.newest(g)
+		for n := range s.w.nodes {
+			if s.group[n] == g && s.running(n) && s.epoch(n) < s.w.views[top].epoch {
+				s.judgeKnowledge(n, out)
+			}
+		}
+		s.judgeGroup(g, top, out)
 	}
 	j.scratch = s.group
 }
@@ -68,7 +69,7 @@ func (j *Judge) judgeEnds(end Ending, out *outcome) {
 		}
 		wrong := n.why == "error" && !(j.set.classic && j.set.Policy == "abort") || n.why == "aborted" && j.set.Policy != "abort"
 		if wrong {
-			out.add(Recovery, n.endedAt, []int{i}, "node %d's orchestrator ended (%s) although the node was not excluded", i, n.why)
+			out.by(Recovery, n.endedAt, i, "node %d's orchestrator ended (%s) although the node was not excluded", i, n.why)
 		}
 	}
 }
@@ -187,10 +188,10 @@ func (s *survey) ignorant(n, p int, out *outcome) {
 		return
 	}
 	if s.w.isMember(v, n) {
-		out.add(Recovery, s.end, []int{n}, "node %d never installed epoch %d, of which it is a member and which node %d knows", n, view.epoch, p)
+		out.by(Recovery, s.end, n, "node %d never installed epoch %d, of which it is a member and which node %d knows", n, view.epoch, p)
 		return
 	}
-	out.add(Recovery, s.end, []int{n}, "node %d never learned that it is excluded from epoch %d, which node %d knows", n, view.epoch, p)
+	out.by(Recovery, s.end, n, "node %d never learned that it is excluded from epoch %d, which node %d knows", n, view.epoch, p)
 }
 
 // owesKnown reports whether a node has to act on a later view that it can hear of. Under policy manual it waits for its
@@ -206,11 +207,7 @@ func (s *survey) owesKnown(n int) bool {
 func (s *survey) blocked(n int) bool { return s.j.set.classic && s.w.nodes[n].held > 0 }
 
 // judgeGroup looks for dead members in the newest view that a connected group knows.
-func (s *survey) judgeGroup(g int, out *outcome) {
-	top, first := s.newest(g)
-	if first < 0 {
-		return
-	}
+func (s *survey) judgeGroup(g int, top viewID, out *outcome) {
 	dead, since, late := s.deadMembers(top)
 	if dead < 0 {
 		return
@@ -237,18 +234,18 @@ func (s *survey) judgeGroup(g int, out *outcome) {
 	}
 }
 
-// newest gives the newest view that a group knows, and one of its processes that knows it; -1 for none.
-func (s *survey) newest(g int) (top viewID, who int) {
-	top, who = noView, -1
+// newest gives the newest view that a group knows.
+func (s *survey) newest(g int) viewID {
+	top := noView
 	for n := range s.w.nodes {
 		if s.group[n] != g {
 			continue
 		}
-		if v, _ := s.knows(n); who < 0 || s.w.views[v].epoch > s.w.views[top].epoch {
-			top, who = v, n
+		if v, _ := s.knows(n); top == noView || s.w.views[v].epoch > s.w.views[top].epoch {
+			top = v
 		}
 	}
-	return top, who
+	return top
 }
 
 // deadMembers gives the member of a view that is gone longest, since when, and since when the latest one is; -1 for none.

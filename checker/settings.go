@@ -26,6 +26,30 @@ type Network struct {
 	Loss       int64 // parts per billion
 }
 
+// HeaderError says what in a header cannot be judged by.
+type HeaderError struct {
+	Field string // path, as in "scenario.network.latency"
+	Msg   string // what was found and what was expected
+}
+
+// Error gives "judge: field: message".
+func (e *HeaderError) Error() string { return "judge: " + e.Field + ": " + e.Msg }
+
+func headerError(field, format string, args ...any) error {
+	return &HeaderError{field, fmt.Sprintf(format, args...)}
+}
+
+// found writes a value for a message.
+func found(raw []byte) string {
+	switch {
+	case len(raw) == 0:
+		return "nothing"
+	case len(raw) > 40:
+		return string(raw[:40]) + "..."
+	}
+	return string(raw)
+}
+
 // quorumRule says which members may go on without the others.
 type quorumRule uint8
 
@@ -58,7 +82,7 @@ type settings struct {
 // read takes a header in. It keeps what it parsed before if the header says the same.
 func (s *settings) read(h *trace.Header) error {
 	if h.World < 1 || h.World > 4096 {
-		return fmt.Errorf("judge: a world of %d nodes, expected 1 to 4096", h.World)
+		return headerError("world", "expected 1 to 4096 nodes, found %d", h.World)
 	}
 	s.protocol = h.Protocol
 	s.classic = h.Protocol == "classic" || strings.HasPrefix(h.Protocol, "classic+")
@@ -123,7 +147,7 @@ func ReadSettings(h *trace.Header) (Config, Network, error) {
 	}
 	if raw, ok := config["policy"]; ok {
 		if err := json.Unmarshal(raw, &cfg.Policy); err != nil {
-			return cfg, net, fmt.Errorf("judge: header's config.policy: expected a string, found %s", raw)
+			return cfg, net, headerError("config.policy", "expected a string, found %s", found(raw))
 		}
 	}
 	if raw, ok := scenario["network"]; ok {
@@ -140,7 +164,7 @@ func object(name string, raw []byte) (map[string]json.RawMessage, error) {
 		return nil, nil
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, fmt.Errorf("judge: header's %s: %w", name, err)
+		return nil, headerError(name, "expected an object, found %s", found(raw))
 	}
 	return m, nil
 }
@@ -154,7 +178,7 @@ func duration(name string, raw json.RawMessage) (int64, error) {
 	} else if ns, err := strconv.ParseInt(string(raw), 10, 64); err == nil && ns >= 0 {
 		return ns, nil
 	}
-	return 0, fmt.Errorf("judge: header's %s: expected a duration, found %s", name, raw)
+	return 0, headerError(name, "expected a duration, found %s", found(raw))
 }
 
 func (net *Network) read(raw json.RawMessage) error {
@@ -165,7 +189,7 @@ func (net *Network) read(raw json.RawMessage) error {
 	if raw, ok := m["loss"]; ok {
 		rate, err := strconv.ParseFloat(string(raw), 64)
 		if err != nil || rate < 0 || rate > 1 {
-			return fmt.Errorf("judge: header's scenario.network.loss: expected a rate, found %s", raw)
+			return headerError("scenario.network.loss", "expected a rate, found %s", found(raw))
 		}
 		net.Loss = int64(math.Round(rate * 1e9))
 	}
@@ -202,7 +226,7 @@ func latencyMax(name string, raw json.RawMessage) (int64, error) {
 	}
 	var modes struct{ Bimodal struct{ Fast, Slow string } }
 	if err := json.Unmarshal(raw, &modes); err != nil || modes.Bimodal.Slow == "" {
-		return 0, fmt.Errorf("judge: header's %s: expected a range, exponential or bimodal, found %s", name, raw)
+		return 0, headerError(name, "expected a range, exponential or bimodal, found %s", found(raw))
 	}
 	fast, err := rangeMax(name+".bimodal.fast", modes.Bimodal.Fast)
 	if err != nil {
@@ -220,7 +244,7 @@ func rangeMax(name, text string) (int64, error) {
 	}
 	d, err := time.ParseDuration(strings.TrimSpace(upper))
 	if err != nil || d < 0 {
-		return 0, fmt.Errorf("judge: header's %s: expected a range of durations, found %q", name, text)
+		return 0, headerError(name, "expected a range of durations, found %q", text)
 	}
 	return int64(d), nil
 }

@@ -9,15 +9,15 @@ func judgeValidity(w *world, set *settings, in *install, out *findings) {
 	for _, x := range removed {
 		switch n := &w.nodes[x]; {
 		case set.crashStop && !n.gone() && !n.leaving:
-			out.add(Validity, in.t, []int{x, in.node}, "node %d installed epoch %d without node %d, which had neither crashed nor shut down", in.node, in.said.Epoch, x)
+			out.between(Validity, in.t, x, in.node, "node %d installed epoch %d without node %d, which had neither crashed nor shut down", in.node, in.said.Epoch, x)
 			return
 		case !n.everSuspected:
-			out.add(Validity, in.t, []int{x, in.node}, "node %d installed epoch %d without node %d, which no other node had suspected", in.node, in.said.Epoch, x)
+			out.between(Validity, in.t, x, in.node, "node %d installed epoch %d without node %d, which no other node had suspected", in.node, in.said.Epoch, x)
 			return
 		}
 	}
 	if phantom(w, in, removed) {
-		out.add(Validity, in.t, []int{in.node}, "node %d installed epoch %d although nobody had been suspected or had crashed since: a phantom", in.node, in.said.Epoch)
+		out.by(Validity, in.t, in.node, "node %d installed epoch %d although nobody had been suspected or had crashed since: a phantom", in.node, in.said.Epoch)
 	}
 }
 

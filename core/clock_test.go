@@ -23,9 +23,10 @@ type clockWorld struct {
 	loss    int           // in 256
 	groups  []int         // who can talk to whom: those of equal numbers
 	oneWay  [2]NodeID     // the first cannot reach the second
-	asleep  []Instant     // until when; 0: awake
+	asleep  []Instant     // until when; 0: never
 	backlog [][]event
 	faults  bool // some fault other than a crash has happened
+	pauses  bool // there are no others
 	lacks   []Instant
 	chatter []int // messages that are no heartbeats, by sender, in this second
 	crashAt Instant
@@ -75,15 +76,18 @@ func runClock(t testing.TB, bytes []byte, book *commBook, stats *clockStats, sto
 	c := &clockWorld{program: program{bytes: bytes}}
 	n := 2 + c.choose(4)
 	cfg := testConfig(Majority, Automatic, false)
-	model := c.choose(8) // 0: nothing happens; 1, 2: crashes only; 3: crashes only, rule fail-stop; others: anything
+	model := c.choose(9) // 0: nothing happens; 1, 2: crashes only; 3: crashes only, rule fail-stop; 8: pauses only; others: anything
 	if model == 3 {
 		cfg.Rule = FailStop
 	}
 	if model == 7 && c.choose(2) == 1 {
 		cfg.Policy = Manual
 	}
+	pace := [][2]time.Duration{{1000, 5000}, {1000, 1500}, {4500, 5000}, {250, 1000}}[c.choose(4)]
+	cfg.HeartbeatInterval, cfg.HeartbeatTimeout = pace[0]*time.Millisecond, pace[1]*time.Millisecond
 	c.world = newWorld(t, n, cfg, book)
 	c.story = story
+	c.say("world %d, rule %v, policy %v, interval %v, timeout %v", n, cfg.Rule, cfg.Policy, cfg.HeartbeatInterval, cfg.HeartbeatTimeout)
 	c.slowest = []time.Duration{2 * time.Millisecond, 50 * time.Millisecond, 300 * time.Millisecond}[c.choose(3)]
 	c.rng = rand.New(rand.NewPCG(uint64(c.choose(256)), 7))
 	c.groups, c.asleep, c.backlog = make([]int, n), make([]Instant, n), make([][]event, n)
@@ -93,6 +97,10 @@ func runClock(t testing.TB, bytes []byte, book *commBook, stats *clockStats, sto
 		c.input(i, Input{Kind: InStart, Phase: c.rng.Int64N(int64(cfg.HeartbeatInterval))})
 	}
 	switch {
+	case model == 8:
+		// Where a heartbeat can be almost as old as the timeout, a sleep too short to be noticed is enough.
+		c.pauses = 4*cfg.HeartbeatInterval <= cfg.HeartbeatTimeout && c.slowest < cfg.HeartbeatInterval/4
+		c.plan(func() { c.pause(NodeID(c.choose(n)), time.Duration(1+c.choose(20))*time.Second/2) })
 	case model > 3:
 		c.plan(c.anyFault)
 	case model > 0:
@@ -139,7 +147,7 @@ func (c *clockWorld) input(i NodeID, in Input) {
 	if !c.alive(i) {
 		return
 	}
-	before, set, wasEpoch := c.due[i], c.armed[i], c.nodes[i].View().Epoch
+	before, set, wasEpoch, believed := c.due[i], c.armed[i], c.nodes[i].View().Epoch, c.judge.seats[i].believes
 	if in.Kind == InTimer {
 		set &^= 1 << in.Timer
 	}
@@ -154,8 +162,16 @@ func (c *clockWorld) input(i NodeID, in Input) {
 	}
 	c.flight = c.flight[:0]
 	c.watchLoss(i)
-	if c.nodes[i].View().Epoch != wasEpoch && c.crashAt > 0 {
+	for _, j := range unmask(c.judge.seats[i].believes &^ believed) {
+		if c.pauses && c.asleep[j] < c.now-Instant(c.cfg.HeartbeatTimeout) || c.pauses && c.asleep[j] == 0 {
+			c.judge.fail("S3: node %d suspects %d, which has been awake for longer than the heartbeat timeout", i, j)
+		}
+	}
+	if c.nodes[i].View().Epoch != wasEpoch && c.crashAt > 0 && !c.faults {
 		c.worst = max(c.worst, time.Duration(c.now-c.crashAt))
+		if c.worst > c.lateBound() {
+			c.judge.fail("L1: node %d installs at %v, later than %v after the last crash", i, time.Duration(c.now), c.lateBound())
+		}
 	}
 	c.application(i)
 }
@@ -228,6 +244,12 @@ func (c *clockWorld) everySecond() {
 		c.chatter[i] = 0
 	}
 	c.after(time.Second, NoNode, c.everySecond)
+}
+
+// lateBound is when everybody has installed after the last crash, where nothing else goes wrong: the detection, one
+// repetition for what died with a coordinator, and the message delays.
+func (c *clockWorld) lateBound() time.Duration {
+	return c.cfg.HeartbeatTimeout + 2*c.cfg.HeartbeatInterval + c.cfg.Durations().RetransmitMax + 6*c.slowest
 }
 
 func (c *clockWorld) victim() (NodeID, bool) {

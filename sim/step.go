@@ -111,7 +111,7 @@ func (s *Simulator) perform(id int, out *core.Effects, from int) {
 	n := &s.nodes[id]
 	list := out.List()
 	for i := from; i < len(list); i++ {
-		if n.gone {
+		if n.down() {
 			break
 		}
 		if n.pauses > 0 {
@@ -213,6 +213,12 @@ func (s *Simulator) panicked(id int, text string) {
 // send puts a message on its way to one node.
 func (s *Simulator) send(id int, n *node, e *core.Effect, out *core.Effects) {
 	to := int(e.Peer)
+	place := n.sends - s.base
+	if to < 0 || to >= s.world || to == id || place >= 1<<(32-toBits) {
+		// No network could carry it: the machine's own invariant is broken.
+		s.panicked(id, fmt.Sprintf("node %d sends to %d in a world of %d, message %d of its step", id, to, s.world, place+1))
+		return
+	}
 	l := out.MessageIndex(e)
 	for len(s.letters) <= l {
 		s.letters = append(s.letters, -1)
@@ -220,13 +226,9 @@ func (s *Simulator) send(id int, n *node, e *core.Effect, out *core.Effects) {
 	if s.letters[l] < 0 {
 		s.letters[l] = s.letter(id, out.Message(e))
 	}
-	place := n.sends - s.base
 	n.sends++
 	s.messages++
 	s.digest.word(uint64(core.OutSend) | uint64(uint32(to))<<8 | uint64(l)<<40)
-	if to < 0 || to >= s.world || to == id || place >= 1<<(32-toBits) {
-		panic(fmt.Sprintf("node %d sends to %d in a world of %d, place %d of its step", id, to, s.world, place))
-	}
 	at := s.letters[l]
 	sl := &s.slots[at]
 	m := &sl.msg

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"runtime"
+	"runtime/debug"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -227,8 +228,26 @@ func (t *tally) work(ctx context.Context, spec *SweepSpec, units []unit, next *a
 	}
 }
 
+// HarnessError is a defect of the harness itself, met in the middle of a run.
+type HarnessError struct {
+	Scenario string
+	Protocol string
+	Seed     uint64
+	Panic    string
+	Stack    []byte
+}
+
+func (e *HarnessError) Error() string {
+	return fmt.Sprintf("run %s %s seed %d: the harness failed: %s", e.Scenario, e.Protocol, e.Seed, e.Panic)
+}
+
 // run makes one run, or two of the same.
 func (t *tally) run(u unit, seed uint64, twice bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.err = &HarnessError{u.sc.Name, u.protocol, seed, fmt.Sprint(p), debug.Stack()}
+		}
+	}()
 	spec := Spec{Scenario: u.sc, Protocol: u.protocol, Seed: seed}
 	var res *Result
 	var err error

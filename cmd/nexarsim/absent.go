@@ -25,7 +25,7 @@ func (a *app) absentCommands() []*cobra.Command {
 		all = append(all, &cobra.Command{
 			Use:                c.name,
 			Short:              c.short + " (not in this version)",
-			Long:               fmt.Sprintf("%s.\n\nThis version does not have it: the command ends in exit code 2 and says so. What comes nearest today:", c.short),
+			Long:               fmt.Sprintf("%s.\n\nThis version does not have it: the command ends in exit code 2 and says so. The example is what comes nearest today.", c.short),
 			Example:            "  " + c.instead,
 			DisableFlagParsing: true,
 			RunE: func(cmd *cobra.Command, args []string) error {

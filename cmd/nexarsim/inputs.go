@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"nexarsim/internal/report"
 	"nexarsim/internal/seeds"
 	"nexarsim/scenarios"
 	"nexarsim/sim"
@@ -89,8 +90,15 @@ func checkProtocol(name string) error {
 	return nil
 }
 
-func absentProtocol(err error) error {
-	return usage("available: "+strings.Join(sim.Protocols(), ", "), "%s", err)
+func absentProtocol(err error) error { return usage("", "%s", err) }
+
+// unrunnable tells why a scenario cannot be run: as a matter of usage.
+func unrunnable(err error) error {
+	hint := ""
+	if errors.Is(err, sim.ErrNoCommunicator) {
+		hint = "run a scenario without workload, split, barrier and allreduce; none of the built-in ones has them"
+	}
+	return usage(hint, "%s", err)
 }
 
 // parseShard reads I/N.
@@ -99,22 +107,14 @@ func parseShard(flag string) (sim.Shard, error) {
 	if flag == "" {
 		return sim.Shard{}, nil
 	}
-	index, of, ok := strings.Cut(flag, "/")
-	i, err1 := strconv.ParseUint(index, 10, 32)
-	n, err2 := strconv.ParseUint(of, 10, 32)
-	switch {
-	case !ok || err1 != nil || err2 != nil:
-		return sim.Shard{}, usage(hint, "--shard: expected I/N, found %s", show(flag))
-	case n < 1 || n > maxShards || i < 1 || i > n:
-		return sim.Shard{}, usage(hint, "--shard %s: there is no such part", show(flag))
+	s, err := report.ParseShard(flag)
+	if err != nil {
+		return s, usage(hint, "--shard: %s", err)
 	}
-	return sim.Shard{Index: int(i), Of: int(n)}, nil
+	return s, nil
 }
 
-const (
-	maxShards  = 1_000_000
-	maxWorkers = 4096
-)
+const maxWorkers = 4096
 
 // parseWorkers reads how many runs are made at a time; 0 is one for each processor.
 func parseWorkers(cmd *cobra.Command, flag string) (int, error) {

@@ -70,10 +70,11 @@ scenario and a seed say, and judges what they did. The same scenario, protocol a
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(a.runCommand(), a.sweepCommand(), a.mergeCommand(), a.replayCommand(), a.checkCommand(), a.scenariosCommand(), a.versionCommand())
+	root.AddCommand(a.completionCommand())
 	root.AddCommand(a.absentCommands()...)
-	root.InitDefaultCompletionCmd()
 	return root
 }
 
@@ -86,6 +87,8 @@ func checkCommand(root *cobra.Command, args []string) error {
 	switch {
 	case name == "-h", name == "--help", name == "help", strings.HasPrefix(name, "__complete"):
 		return nil
+	case name == "--version", name == "-v":
+		return usage("nexarsim version", "there is a command for that, and no flag %s", name)
 	case strings.HasPrefix(name, "-"):
 		return usage("flags stand after the command: nexarsim run leader-dies --seed 7; nexarsim -h lists the commands", "expected a command, found %s", show(name))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -40,7 +41,10 @@ func createFile(name string) (*outFile, error) {
 		}
 	}
 	f, err := createBeside(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usage("make the directory first: mkdir -p "+quote(filepath.Dir(name)), "%s: no such directory: %s", name, filepath.Dir(name))
+	case err != nil:
 		return nil, fileError(name, err)
 	}
 	return newOutFile(name, f, false), nil

@@ -37,8 +37,8 @@ if it has at most 64 nodes. The last line of a failure is the command that shows
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.seed, "seed", "1", "seed, 1 to 2^64-1")
-	flags.StringVar(&f.protocol, "protocol", "", "protocol; the scenario's own if left out")
+	flags.StringVar(&f.seed, "seed", "1", "`seed`, 1 to 2^64-1")
+	flags.StringVar(&f.protocol, "protocol", "", "`protocol`; the scenario's own if left out")
 	flags.StringVar(&f.trace, "trace", "", "write every event to this `file` (JSON Lines)")
 	flags.BoolVar(&f.inputs, "inputs", false, "add each input of each node to the trace")
 	flags.BoolVar(&f.noExpect, "no-expect", false, "exit with the code of what is there, whatever the scenario expects")
@@ -82,7 +82,7 @@ func (a *app) run(f *runFlags, args []string) error {
 		spec.Protocol = sc.Protocol
 	}
 	if err := sim.Check(sc.Scenario, spec.Protocol); err != nil {
-		return usage("nexarsim scenarios lists what runs on every protocol", "%s", err)
+		return unrunnable(err)
 	}
 	return a.runOnce(f, &sc, spec)
 }
@@ -302,8 +302,12 @@ func tellVerdict(w io.Writer, p ink, doc *report.Run, judged expect.Judgement) {
 	if d := doc.Different; d != nil {
 		fmt.Fprintf(w, "%s: two runs of one seed differ at step %d\n  first:  %s\n  second: %s\n", p.red("not reproducible"), d.Step, d.First, d.Second)
 	}
-	if len(doc.Violations)+len(doc.Missing)+len(doc.Malformed) == 0 && doc.Different == nil {
-		fmt.Fprintf(w, "%s: no property was violated\n", p.green("passed"))
+	if doc.Exit == report.Passed {
+		how := "no property was violated"
+		if len(doc.Violations) > 0 {
+			how = "as expected"
+		}
+		fmt.Fprintf(w, "%s: %s\n", p.green("passed"), how)
 	}
 	for _, u := range doc.Unfired {
 		fmt.Fprintf(w, "never fired: %s\n", u)

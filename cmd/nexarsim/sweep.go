@@ -44,11 +44,11 @@ and prints what it found until then, with exit code 130 if that is nothing.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.seeds, "seeds", "100", "seeds: 1000, 5,7, 1..9 or a git commit")
-	flags.StringVar(&f.protocols, "protocol", "", "protocols, with commas; each scenario's own if left out")
-	flags.StringVar(&f.workers, "workers", "", "runs at a time, 1 to 4096; one for each processor if left out")
-	flags.StringVar(&f.shard, "shard", "", "make this part only: I/N")
-	flags.StringVar(&f.engine, "engine", "local", "where runs are made; this version has local only")
+	flags.StringVar(&f.seeds, "seeds", "100", "`seeds`: 1000, 5,7, 1..9 or a git commit")
+	flags.StringVar(&f.protocols, "protocol", "", "`protocols`, with commas; each scenario's own if left out")
+	flags.StringVar(&f.workers, "workers", "", "make `N` runs at a time, 1 to 4096; one for each processor if left out")
+	flags.StringVar(&f.shard, "shard", "", "make this part only, `I/N`")
+	flags.StringVar(&f.engine, "engine", "local", "`engine` that makes the runs; this version has local only")
 	flags.StringVar(&f.out, "out", "", "write the trace of each finding's shortest run into this `directory`")
 	flags.BoolVar(&f.noExpect, "no-expect", false, "exit with the code of what is there, whatever the scenarios expect")
 	flags.BoolVar(&f.asDoc, "json", false, "print one JSON document")
@@ -91,7 +91,7 @@ func (a *app) sweep(cmd *cobra.Command, f *sweepFlags, args []string) error {
 	spec := sim.SweepSpec{Scenarios: of.Scenarios, Protocols: of.Protocols, Seeds: of.Seeds.Sim(), Workers: workers, Shard: of.Shard}
 	total, err := spec.Total()
 	if err != nil {
-		return usage("nexarsim scenarios lists what runs on every protocol", "%s", err)
+		return unrunnable(err)
 	}
 	if f.out != "" {
 		if err := createDir(f.out); err != nil {
@@ -138,21 +138,23 @@ func (a *app) makeSweep(f *sweepFlags, of *report.Sweeping, spec sim.SweepSpec, 
 	if err != nil {
 		doc.Interrupt()
 	}
+	var kept error
 	if f.out != "" {
-		if err := keepFindings(doc, sources, f.out); err != nil {
-			return err
-		}
+		kept = keepFindings(doc, sources, f.out)
 	}
 	a.code = doc.Exit
-	if f.asDoc {
+	if f.asDoc && kept == nil {
 		return a.printDocument(doc)
+	}
+	if f.asDoc {
+		return kept
 	}
 	args := map[string]string{}
 	for _, s := range sources {
 		args[s.Name] = s.arg
 	}
 	a.tellSweep(doc, args)
-	return nil
+	return kept
 }
 
 // keepFindings writes the trace of each finding's shortest run.

@@ -152,6 +152,12 @@ func again(doc *report.Sweep, args map[string]string) []string {
 	for _, f := range doc.Unexpected() {
 		add(runAgain(name(f.Scenario), f.Seed, f.Protocol, doc.NoExpect))
 	}
+	for _, text := range doc.Malformed {
+		var scenario, protocol, seed string
+		if n, _ := fmt.Sscanf(text, "%s %s seed %s", &scenario, &protocol, &seed); n == 3 {
+			add(runAgain(name(scenario), strings.TrimSuffix(seed, ":"), protocol, doc.NoExpect))
+		}
+	}
 	for i := range doc.Different {
 		d := &doc.Different[i]
 		add(runAgain(name(d.Scenario), d.Seed, d.Protocol, doc.NoExpect))

@@ -15,12 +15,13 @@ var bugs = []bug{
 		old: "	if !n.quorum(n.lead.acks) {\n		return\n	}\n", new: "",
 	},
 	{
-		name: "voters-left-in-the-union", property: "agreement", file: "core/propose.go",
+		name: "voters-left-in-the-union", property: "quorum-loss", file: "core/propose.go",
 		old: "silent := f.suspicions.Minus(n.lead.voters)", new: "silent := f.suspicions",
 	},
 	{
 		name: "promise-falls", property: "agreement", file: "core/vote.go",
-		old: "case n.promised.Less(hint):", new: "case n.promised != hint:",
+		old: "	case n.promised.Less(hint) && c == n.self:\n		n.startLead(now, hint, out)\n	case n.promised.Less(hint):",
+		new: "	case n.promised != hint && c == n.self:\n		n.startLead(now, hint, out)\n	case n.promised != hint:",
 	},
 	{
 		name: "comm-id-counts-heartbeats", property: "comm-id", file: "core/install.go",
@@ -63,8 +64,8 @@ var bugs = []bug{
 		old: "	if m.Kind == Commit ||", new: "	if m.Epoch == n.view.Epoch-1 || m.Kind == Commit ||",
 	},
 	{
-		name: "stagger-in-the-wrong-unit", property: "late", file: "core/config.go",
-		old: "Stagger:       c.HeartbeatInterval / 2,", new: "Stagger:       c.RecoveryTimeout,",
+		name: "retransmission-in-the-wrong-unit", property: "late", file: "core/config.go",
+		old: "		RetransmitMin: c.HeartbeatInterval / 4,\n		RetransmitMax: c.HeartbeatInterval,\n", new: "		RetransmitMin: c.RecoveryTimeout,\n		RetransmitMax: c.RecoveryTimeout,\n",
 	},
 	{
 		name: "retransmission-halves", property: "livelock", file: "core/vote.go",

@@ -20,7 +20,7 @@ type Sweep struct {
 	Steps        uint64            `json:"steps"`
 	Messages     uint64            `json:"messages"`
 	Installs     uint64            `json:"installs"`
-	VirtualMS    uint64            `json:"virtual_ms"`
+	VirtualNS    uint64            `json:"virtual_ns"`
 	ElapsedMS    int64             `json:"elapsed_ms"`
 	Digest       string            `json:"digest"`
 	Violations   []Finding         `json:"violations"`
@@ -104,7 +104,7 @@ type Sweeping struct {
 // NewSweep tells a sweep and judges it.
 func NewSweep(of *Sweeping, r *sim.SweepResult, elapsed time.Duration) *Sweep {
 	d := &Sweep{
-		Runs: r.Runs, Steps: r.Steps, Messages: r.Messages, Installs: r.Installs, VirtualMS: r.VirtualNS / 1e6,
+		Runs: r.Runs, Steps: r.Steps, Messages: r.Messages, Installs: r.Installs, VirtualNS: r.VirtualNS,
 		ElapsedMS: elapsed.Milliseconds(), Digest: r.DigestText(), Undecided: r.Undecided, Doubled: r.Doubled,
 		Malformed: list(r.Malformed), Unfired: []Unfired{}, Different: []Difference{}, NoExpect: of.NoExpect,
 		Reach: map[string]uint64{}, Parts: []Part{of.part()},
@@ -173,12 +173,25 @@ func (s *Scenario) expectations(protocol string) []scenarios.Expectation {
 	return []scenarios.Expectation{{Protocol: protocol, Violates: e.Violates, May: e.May}}
 }
 
+// unit is one scenario with one protocol.
+type unit struct{ scenario, protocol string }
+
+// byName finds scenarios.
+func (d *Sweep) byName() map[string]*Scenario {
+	all := make(map[string]*Scenario, len(d.Scenarios))
+	for i := range d.Scenarios {
+		all[d.Scenarios[i].Name] = &d.Scenarios[i]
+	}
+	return all
+}
+
 // units is each scenario and protocol that the document is about, in order, once.
 func (d *Sweep) units() []unit {
 	var units []unit
 	seen := map[unit]bool{}
+	byName := d.byName()
 	for i := range d.Parts {
-		for _, u := range d.Parts[i].units(d.Scenarios) {
+		for _, u := range d.Parts[i].units(byName) {
 			if !seen[u] {
 				seen[u] = true
 				units = append(units, u)
@@ -188,18 +201,14 @@ func (d *Sweep) units() []unit {
 	return units
 }
 
-type unit struct{ scenario, protocol string }
-
-// units is the scenarios and protocols of a part.
-func (p *Part) units(all []Scenario) []unit {
+// units is the scenarios and protocols of a part, in the order in which it ran them.
+func (p *Part) units(byName map[string]*Scenario) []unit {
 	var units []unit
 	for _, name := range p.Scenarios {
-		protocols := p.Protocols
-		if len(protocols) == 0 {
-			i := slices.IndexFunc(all, func(s Scenario) bool { return s.Name == name })
-			protocols = []string{all[i].Protocol}
+		if len(p.Protocols) == 0 {
+			units = append(units, unit{name, byName[name].Protocol})
 		}
-		for _, protocol := range protocols {
+		for _, protocol := range p.Protocols {
 			units = append(units, unit{name, protocol})
 		}
 	}
@@ -216,9 +225,16 @@ func (d *Sweep) judge(complete bool) {
 			d.ReachMissing = append(d.ReachMissing, p.String())
 		}
 	}
+	findings := map[unit][]*Finding{}
+	for i := range d.Violations {
+		f := &d.Violations[i]
+		u := unit{f.Scenario, f.Protocol}
+		findings[u] = append(findings[u], f)
+	}
 	facts := Facts{Malformed: len(d.Malformed) > 0, Different: len(d.Different) > 0}
+	byName := d.byName()
 	for _, u := range d.units() {
-		j := d.judgeUnit(u)
+		j := d.judgeUnit(u, byName[u.scenario], findings[u])
 		if !complete {
 			j.Missing = nil
 		}
@@ -228,21 +244,17 @@ func (d *Sweep) judge(complete bool) {
 	d.Exit = facts.Code()
 }
 
-func (d *Sweep) judgeUnit(u unit) expect.Judgement {
-	var found []expect.Found
-	var at []*Finding
-	for i := range d.Violations {
-		if f := &d.Violations[i]; f.Scenario == u.scenario && f.Protocol == u.protocol {
-			found = append(found, expect.Found{Property: f.Property, Liveness: f.Liveness})
-			at = append(at, f)
-		}
+func (d *Sweep) judgeUnit(u unit, sc *Scenario, findings []*Finding) expect.Judgement {
+	found := make([]expect.Found, len(findings))
+	for i, f := range findings {
+		found[i] = expect.Found{Property: f.Property, Liveness: f.Liveness}
+		f.Expected, f.Reported = false, false
 	}
 	if d.NoExpect {
 		return expect.Ignored(found)
 	}
-	i := slices.IndexFunc(d.Scenarios, func(s Scenario) bool { return s.Name == u.scenario })
-	j := expect.Judge(d.Scenarios[i].expectations(u.protocol), u.protocol, found)
-	for _, f := range at {
+	j := expect.Judge(sc.expectations(u.protocol), u.protocol, found)
+	for _, f := range findings {
 		is := func(x expect.Found) bool { return x.Property == f.Property }
 		f.Expected = slices.ContainsFunc(j.Expected, is)
 		f.Reported = slices.ContainsFunc(j.Reported, is)

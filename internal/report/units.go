@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 
 	"nexarsim/internal/seeds"
@@ -21,16 +22,21 @@ type Unit struct {
 func (d *Sweep) Units() []Unit {
 	var all []Unit
 	place := map[unit]int{}
+	byName := d.byName()
 	for i := range d.Parts {
 		p := &d.Parts[i]
-		for number, u := range p.units(d.Scenarios) {
+		set, err := seeds.Parse(p.Seeds)
+		if err != nil {
+			continue // checked when it was read
+		}
+		for number, u := range p.units(byName) {
 			at, ok := place[u]
 			if !ok {
 				at = len(all)
 				place[u] = at
 				all = append(all, Unit{Scenario: u.scenario, Protocol: u.protocol})
 			}
-			for _, s := range p.seedsOf(number) {
+			for _, s := range p.seedsOf(&set, number) {
 				all[at].Runs += s.Len()
 			}
 		}
@@ -55,20 +61,16 @@ func (d *Sweep) Units() []Unit {
 	return all
 }
 
-// seedsOf gives the seeds of a part's number-th unit, one set for each shard. The part was checked.
-func (p *Part) seedsOf(number int) []seeds.Part {
-	set, err := seeds.Parse(p.Seeds)
-	if err != nil {
-		return nil
-	}
+// seedsOf gives those of a part's seeds with which its number-th unit was run, one set for each shard.
+func (p *Part) seedsOf(set *seeds.Set, number int) []seeds.Part {
 	if len(p.Shards) == 0 {
 		return []seeds.Part{set.Part(0, 1)}
 	}
 	var all []seeds.Part
 	for _, text := range p.Shards {
-		shard, err := parseShard(text)
+		shard, err := ParseShard(text)
 		if err != nil {
-			continue
+			continue // checked when it was read
 		}
 		of := uint64(shard.Of)
 		_, before := bits.Mul64(uint64(number), set.Len()) // runs of the units before
@@ -78,12 +80,21 @@ func (p *Part) seedsOf(number int) []seeds.Part {
 	return all
 }
 
-func parseShard(text string) (sim.Shard, error) {
-	var s sim.Shard
-	if n, err := fmt.Sscanf(text, "%d/%d", &s.Index, &s.Of); n != 2 || err != nil || s.Index < 1 || s.Of < s.Index || fmt.Sprintf("%d/%d", s.Index, s.Of) != text {
-		return s, fmt.Errorf("%q: expected I/N", text)
+// MaxShards is how many parts a sweep can be cut into.
+const MaxShards = 1_000_000
+
+// ParseShard reads I/N.
+func ParseShard(text string) (sim.Shard, error) {
+	index, of, ok := strings.Cut(text, "/")
+	i, err1 := strconv.ParseUint(index, 10, 32)
+	n, err2 := strconv.ParseUint(of, 10, 32)
+	switch {
+	case !ok || err1 != nil || err2 != nil:
+		return sim.Shard{}, fmt.Errorf("expected I/N, found %q", text)
+	case n < 1 || n > MaxShards || i < 1 || i > n:
+		return sim.Shard{}, fmt.Errorf("%q: there is no such part", text)
 	}
-	return s, nil
+	return sim.Shard{Index: int(i), Of: int(n)}, nil
 }
 
 // SeedsOf is the seeds with which a scenario was swept, as --seeds takes them.

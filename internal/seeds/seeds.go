@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,6 +27,7 @@ const maxList = 100_000
 type Set struct {
 	first, last uint64   // a range, if list is nil
 	list        []uint64 // in the order in which they were given
+	place       map[uint64]int
 	text        string
 }
 
@@ -119,17 +119,16 @@ func parseList(text string) (Set, error) {
 	if len(parts) > maxList {
 		return Set{}, &Error{clip(text), fmt.Sprintf("a list of more than %d seeds", maxList), "write a range: 1..1000000"}
 	}
-	set := Set{text: text}
-	seen := make(map[uint64]bool, len(parts))
+	set := Set{text: text, place: make(map[uint64]int, len(parts))}
 	for _, part := range parts {
 		n, err := parseSeed(clip(text), part)
 		if err != nil {
 			return Set{}, err
 		}
-		if seen[n] {
+		if _, twice := set.place[n]; twice {
 			return Set{}, &Error{clip(text), fmt.Sprintf("seed %d is listed twice", n), "list each seed once"}
 		}
-		seen[n] = true
+		set.place[n] = len(set.list)
 		set.list = append(set.list, n)
 	}
 	return set, nil
@@ -137,12 +136,12 @@ func parseList(text string) (Set, error) {
 
 // ofCommit derives seeds from a commit: SHA-256 of its digits and a counter, cut to 64 bits, without 0 and repeats.
 func ofCommit(sha string) Set {
-	set := Set{text: sha}
-	seen := map[uint64]bool{0: true}
+	set := Set{text: sha, place: make(map[uint64]int, PerCommit)}
 	for i := 0; len(set.list) < PerCommit; i++ {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n", sha, i))
-		if n := binary.BigEndian.Uint64(sum[:]); !seen[n] {
-			seen[n] = true
+		n := binary.BigEndian.Uint64(sum[:])
+		if _, twice := set.place[n]; n != 0 && !twice {
+			set.place[n] = len(set.list)
 			set.list = append(set.list, n)
 		}
 	}
@@ -170,12 +169,15 @@ func (s Set) Len() uint64 {
 
 // Part is every step-th seed of a set, beginning with the one at index skip.
 type Part struct {
-	set        Set
+	set        *Set
 	skip, step uint64
 }
 
-// Part gives that part of the set; step is at least 1.
-func (s Set) Part(skip, step uint64) Part { return Part{s, skip, step} }
+// maxStep bounds the step of a part: products of two of them stay within 64 bits.
+const maxStep = 1 << 31
+
+// Part gives that part of the set; step is 1 to 2^31, and skip less than step.
+func (s *Set) Part(skip, step uint64) Part { return Part{s, skip, min(max(step, 1), maxStep)} }
 
 // Len is how many seeds the part has.
 func (p Part) Len() uint64 {
@@ -190,8 +192,8 @@ func (p Part) Len() uint64 {
 func (p Part) has(seed uint64) bool {
 	at := seed - p.set.first
 	if p.set.list != nil {
-		i := slices.Index(p.set.list, seed)
-		if i < 0 {
+		i, ok := p.set.place[seed]
+		if !ok {
 			return false
 		}
 		at = uint64(i)
@@ -225,23 +227,48 @@ func (p Part) firstIn(o Part) (uint64, bool) {
 	return 0, false
 }
 
-// meet finds the least common seed of two ranges' parts. Both are arithmetic progressions: if they meet at all, they do
-// within as many members of one as the other's step is long.
+// meet finds the least common seed of two ranges' parts, which are arithmetic progressions, by the Chinese remainder
+// theorem.
 func meet(p, o Part) (uint64, bool) {
-	if p.step < o.step {
-		p, o = o, p
+	from, ok := p.from(o.set.first + o.skip)
+	if !ok || !p.has(from) {
+		return 0, false
 	}
-	seed, ok := p.from(o.set.first + o.skip)
-	for range o.step {
-		if !ok || !p.has(seed) {
-			return 0, false
-		}
-		if o.has(seed) {
-			return seed, true
-		}
-		seed, ok = seed+p.step, seed <= math.MaxUint64-p.step
+	// How many steps of p from there until what is left to o's next member is none: times*p.step = -ahead (mod o.step).
+	ahead := (from - o.set.first - o.skip) % o.step
+	g := gcd(p.step, o.step)
+	if ahead%g != 0 {
+		return 0, false
 	}
-	return 0, false
+	m := o.step / g
+	times := (m - ahead/g%m) % m * inverse(p.step/g%m, m) % m
+	if times > (math.MaxUint64-from)/p.step {
+		return 0, false
+	}
+	seed := from + times*p.step
+	return seed, p.has(seed) && o.has(seed)
+}
+
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// inverse gives the x with a*x = 1 (mod m), for a without a factor in common with m.
+func inverse(a, m uint64) uint64 {
+	if m == 1 {
+		return 0
+	}
+	r0, r1 := int64(m), int64(a)
+	x0, x1 := int64(0), int64(1)
+	for r1 != 0 {
+		q := r0 / r1
+		r0, r1 = r1, r0-q*r1
+		x0, x1 = x1, x0-q*x1
+	}
+	return uint64((x0 + int64(m)) % int64(m))
 }
 
 // from is the first member of a range's part that is at least n, if it does not lie beyond 2^64.

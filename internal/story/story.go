@@ -39,8 +39,9 @@ type line struct {
 type teller struct {
 	epoch   uint64
 	told    map[uint64]struct{} // what it sent, and to whom, since its last install
-	repeats int                 // of what it had sent before, since its last line
-	until   int64
+	again   line                // the place of the first message sent again since its last line
+	repeats int                 // how many such messages there are
+	until   int64               // when the last of them was sent
 }
 
 // step is the step being gathered.
@@ -84,7 +85,7 @@ func (s *Story) Observe(ev *trace.Event) {
 		if ev.Kind == trace.Crash || ev.Kind == trace.Pause || ev.Kind == trace.Resume {
 			node = ev.Node
 		}
-		s.add(line{t: ev.T, node: node, text: actText(ev)}, true)
+		s.add(line{number: s.number(), t: ev.T, node: node, text: actText(ev)}, true)
 		return
 	}
 	if !s.step.open || s.step.node != ev.Node || s.step.t != ev.T {
@@ -111,6 +112,9 @@ func (s *Story) send(ev *trace.Event) {
 	text := messageText(ev.Msg, n.epoch)
 	key := maphash.String(s.seed, fmt.Sprint(text, ev.Msg.Epoch, ev.Msg.Coordinator, ev.To))
 	if _, again := n.told[key]; again {
+		if n.repeats == 0 {
+			n.again = line{number: s.number(), t: ev.T, node: ev.Node}
+		}
 		n.repeats++
 		n.until = ev.T
 		return
@@ -152,7 +156,7 @@ func (s *Story) flush() {
 	st := &s.step
 	if st.open && len(st.parts) > 0 {
 		s.repeated(st.node)
-		s.add(line{t: st.t, node: st.node, text: st.trigger + strings.Join(st.parts, "; ")}, st.major)
+		s.add(line{number: s.number(), t: st.t, node: st.node, text: st.trigger + strings.Join(st.parts, "; ")}, st.major)
 	}
 	*st = step{parts: st.parts[:0]}
 }
@@ -163,17 +167,21 @@ func (s *Story) repeated(node int) {
 	if n == nil || n.repeats == 0 {
 		return
 	}
-	times := "1 message"
+	n.again.text = "(sends a message again)"
 	if n.repeats > 1 {
-		times = fmt.Sprintf("%d messages", n.repeats)
+		n.again.text = fmt.Sprintf("(sends %d messages again, until %.4fs)", n.repeats, float64(n.until)/1e9)
 	}
-	s.add(line{t: n.until, node: node, text: "(" + times + " sent again until here)"}, false)
+	s.add(n.again, false)
 	n.repeats = 0
 }
 
-func (s *Story) add(l line, major bool) {
-	l.number = s.count
+// number gives the next line its place.
+func (s *Story) number() int {
 	s.count++
+	return s.count - 1
+}
+
+func (s *Story) add(l line, major bool) {
 	if major {
 		s.major.add(l)
 	} else {

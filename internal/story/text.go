@@ -2,6 +2,7 @@ package story
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +101,27 @@ func actText(ev *trace.Event) string {
 	return ev.Kind.String()
 }
 
-func numbers(list []int) string { return strings.Trim(fmt.Sprint(list), "[]") }
+// fewNumbers is how many numbers are written out; of more, neighbours are joined: 1-19 21-64.
+const fewNumbers = 8
+
+func numbers(list []int) string {
+	if len(list) <= fewNumbers {
+		return strings.Trim(fmt.Sprint(list), "[]")
+	}
+	var parts []string
+	for i := 0; i < len(list); {
+		k := i
+		for k+1 < len(list) && list[k+1] == list[k]+1 {
+			k++
+		}
+		part := strconv.Itoa(list[i])
+		if k > i {
+			part += "-" + strconv.Itoa(list[k])
+		}
+		parts, i = append(parts, part), k+1
+	}
+	return strings.Join(parts, " ")
+}
 
 func groups(all [][]int) string {
 	parts := make([]string, len(all))

@@ -143,9 +143,19 @@ const everyLine = `{"seq":1,"t":10,"node":2,"ev":"crash","silent":true}
 {"seq":2,"cause":1,"t":11,"node":1,"ev":"pause"}
 {"seq":3,"t":12,"node":1,"ev":"resume"}
 {"seq":4,"cause":1,"t":13,"ev":"cut","links":[{"from":3,"to":2}]}
-{"seq":5,"cause":2,"t":14,"node":0,"ev":"send","to":1,"id":17,"msg":{"type":"agreement","group":"0000000000000005","epoch":4,"round":3,"coordinator":1,"set":[2,70],"num":6,"body":"b"}}
+{"seq":5,"cause":2,"t":14,"node":0,"ev":"send","to":1,"id":17,"msg":{"type":"agreement","epoch":4,"group":"0000000000000005","round":3,"coordinator":1,"set":[2,70],"num":6,"body":"b"}}
 {"seq":6,"cause":5,"t":15,"ev":"drop","id":17,"why":"loss"}
-{"seq":7,"cause":5,"t":16,"ev":"deliver","node":1,"from":0,"id":17,"epoch":3,"used":true}
+{"seq":7,"cause":5,"t":16,"node":1,"ev":"deliver","from":0,"id":17,"epoch":3,"used":true}
+{"seq":8,"cause":5,"t":17,"node":1,"ev":"deliver","from":0,"id":17,"epoch":3,"used":false}
+{"seq":9,"cause":5,"t":18,"node":0,"ev":"suspect","peer":2}
+{"seq":10,"t":19,"node":0,"ev":"trust","peer":2}
+{"seq":11,"cause":4,"t":20,"node":1,"ev":"install","epoch":1,"rank":0,"world":2,"members":[1,2],"comm_id":"3a3b33ef4d8ca10a","dead":[0]}
+{"seq":12,"cause":5,"t":21,"node":1,"ev":"event","kind":"recovered","epoch":1,"old_rank":1,"new_rank":0,"new_world_size":2,"dead_ranks":[0]}
+{"seq":13,"t":22,"node":2,"ev":"event","kind":"evicted","epoch":1,"old_rank":2,"new_rank":-1,"new_world_size":2,"dead_ranks":[]}
+{"seq":14,"cause":6,"t":23,"node":2,"ev":"end","why":"evicted","error":"why"}
+{"seq":15,"t":24,"node":1,"ev":"panic","error":"boom"}
+{"seq":16,"t":25,"node":1,"ev":"input","n":57,"in":"AQI="}
+{"seq":17,"t":26,"node":1,"ev":"busy","n":9000}
 `
 
 // TestEveryLine writes one line of each kind.
@@ -159,4 +169,48 @@ func TestEveryLine(t *testing.T) {
 	if diff := cmp.Diff(strings.Split(everyLine, "\n"), strings.Split(l.all(t), "\n")); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestWhatAJudgeNeeds: a recorder that is not full leaves out sends, drops and deliveries that did not count, and
+// numbers the rest.
+func TestWhatAJudgeNeeds(t *testing.T) {
+	var kinds []string
+	var last uint64
+	r := New()
+	r.Reset(func(ev *trace.Event) {
+		kinds = append(kinds, ev.Kind.String())
+		if last++; ev.Seq != last {
+			t.Errorf("%v has number %d, want %d", ev.Kind, ev.Seq, last)
+		}
+		if ev.Kind == trace.Deliver && (!ev.Used || ev.Msg == nil || ev.Msg.Type != "agreement" || ev.Msg.Epoch != 4) {
+			t.Errorf("delivery %+v", ev)
+		}
+	}, false, core.Kind.String)
+	if r.Full() {
+		t.Error("full")
+	}
+	everything(r)
+	want := strings.Fields("crash pause resume cut deliver suspect trust install event event end panic input busy")
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLinesDoNotLeak: what one line says does not stand on the next, and a recorder that is used again begins at 1.
+func TestLinesDoNotLeak(t *testing.T) {
+	r := New()
+	for range 2 {
+		l := newLines(t)
+		r.Reset(l.sink, true, core.Kind.String)
+		everything(r)
+		if diff := cmp.Diff(everyLine, l.all(t)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	r.Reset(func(ev *trace.Event) {
+		if diff := cmp.Diff(&trace.Event{Seq: 1, T: 5, Node: 3, Kind: trace.Pause}, ev); diff != "" {
+			t.Error(diff)
+		}
+	}, true, core.Kind.String)
+	r.Pause(5, 3, 0)
 }

@@ -202,16 +202,17 @@ func disturbs(k trace.Kind) bool {
 }
 
 // flows reports whether messages from one node reach another within a bound: the link is open, loses no more than a
-// tenth, and is not slowed, nor its sender's clock bent, beyond what the recovery timeout leaves room for.
-func (w *world) flows(from, to int, recoveryTimeout int64) bool {
+// tenth (its own loss and that of the acts on it together), and is not slowed, nor a clock at its ends bent, beyond what
+// the recovery timeout leaves room for.
+func (w *world) flows(from, to int, loss, recoveryTimeout int64) bool {
 	if !w.open(from, to) {
 		return false
 	}
 	for i := range w.acts {
 		switch a := &w.acts[i]; a.kind {
 		case trace.Loss:
-			if a.words[0] > lossMax && (len(a.words) == 1 || hasLink(a.words[1:], from, to)) {
-				return false
+			if len(a.words) == 1 || hasLink(a.words[1:], from, to) {
+				loss += a.words[0]
 			}
 		case trace.Slow:
 			if a.words[0] > recoveryTimeout/slowShare && (slices.Contains(a.words[1:], int64(from)) || slices.Contains(a.words[1:], int64(to))) {
@@ -225,7 +226,7 @@ func (w *world) flows(from, to int, recoveryTimeout int64) bool {
 			}
 		}
 	}
-	return true
+	return loss <= lossMax
 }
 
 // A clock between half and twice its speed still measures timeouts well enough to owe a recovery.

@@ -46,7 +46,7 @@ func CheckTrace(r io.Reader, name string) (Report, error) {
 	}
 	rep.Verdict = j.Finish(rep.Ending)
 	if rep.Recorded == nil {
-		rep.Verdict.withoutLiveness()
+		rep.Verdict.withoutLiveness(j.set.quorum)
 		return rep, nil
 	}
 	rep.Differs = rep.compare()
@@ -104,11 +104,14 @@ func (rep *Report) settle(j *Judge, timed bool) {
 	}
 }
 
-// withoutLiveness leaves a verdict on safety alone.
-func (v *Verdict) withoutLiveness() {
+// withoutLiveness leaves a verdict on safety alone. Reports of a lost quorum are owed under protocol quorum only.
+func (v *Verdict) withoutLiveness(quorum bool) {
 	v.Violations = slices.DeleteFunc(v.Violations, func(x trace.Violation) bool { return IsLiveness(&x) })
 	v.Undecided = v.Undecided[:0]
 	for _, p := range []string{QuorumLoss, Recovery, Late, Livelock} {
+		if p == QuorumLoss && !quorum {
+			continue
+		}
 		v.Undecided = append(v.Undecided, Undecided{p, "the trace has no verdict line: liveness is not judged"})
 	}
 }

@@ -42,6 +42,7 @@ func TestCheckWithoutVerdict(t *testing.T) {
 		{"world 3\n 10s crash 2\n 100s suspect 0 2", noLiveness[1:]},
 		{"world 4\n 10s suspect 2 0,1\n 100s trust 2 0,1", noLiveness[1:]},
 		{"world 3\n 10s busy 1 9999", noLiveness[1:]},
+		{"world 3 protocol=fail-stop\n 10s crash 2", "?recovery ?late ?livelock"},
 		{"world 3\n 10s crash 2\n 11s recover 0 1 0,1", "validity@11s[0 2]" + noLiveness},
 	} {
 		rep := check(t, tell(t, c.story).file(t))
@@ -123,4 +124,25 @@ func TestCheckErrors(t *testing.T) {
 	if rep.Messages != 1 || rep.Events != 3 || rep.Header.World != 3 {
 		t.Errorf("%+v", rep)
 	}
+}
+
+// Whatever a file says, judging it ends, twice with the same verdict.
+func FuzzCheckTrace(f *testing.F) {
+	f.Add(tell(f, busyStory).file(f))
+	f.Add(tell(f, "world 4\n 10s crash 0,1\n 15s suspect 2,3 0,1").file(f) + `{"ev":"verdict","violations":[],"digest":"","steps":0,"installs":0}` + "\n")
+	f.Add(tell(f, "world 3 policy=manual\n 15s suspect 0 2\n app recover 0\n told 0 failure-detected 0 old=0 new=0 size=3 dead=2\n recover 0 1 0,1").file(f))
+	f.Fuzz(func(t *testing.T, text string) {
+		first, err := checker.CheckTrace(strings.NewReader(text), "f.jsonl")
+		if err != nil {
+			var e *trace.FormatError
+			if !errors.As(err, &e) {
+				t.Fatalf("error %v", err)
+			}
+			return
+		}
+		again, _ := checker.CheckTrace(strings.NewReader(text), "f.jsonl")
+		if a, b := summary(first.Verdict), summary(again.Verdict); a != b {
+			t.Errorf("verdict %s, then %s", a, b)
+		}
+	})
 }

@@ -32,20 +32,6 @@ func (f *findings) has(property string) bool {
 	return false
 }
 
-// wants reports whether a violation by these nodes would be kept. Nodes are ascending.
-func (f *findings) wants(property string, nodes []int) bool {
-	n := 0
-	for i := range f.list {
-		if f.list[i].Property != property {
-			continue
-		}
-		if n++; n >= maxFound || slices.Equal(f.list[i].Nodes, nodes) {
-			return false
-		}
-	}
-	return true
-}
-
 // by keeps a violation by one node.
 func (f *findings) by(property string, t int64, node int, format string, args ...any) {
 	f.add(property, t, []int{node}, format, args...)
@@ -56,15 +42,30 @@ func (f *findings) between(property string, t int64, a, b int, format string, ar
 	f.add(property, t, []int{a, b}, format, args...)
 }
 
-// add keeps a violation, unless the same nodes broke the same property before.
+// add keeps a violation, unless the same nodes broke the same property before: of two the earlier in time is kept, and
+// some are found later than others that happened after them.
 func (f *findings) add(property string, t int64, nodes []int, format string, args ...any) {
 	nodes = slices.Clone(nodes)
 	slices.Sort(nodes)
 	nodes = slices.Compact(nodes)
-	if !f.wants(property, nodes) {
+	same, count := -1, 0
+	for i := range f.list {
+		if f.list[i].Property != property {
+			continue
+		}
+		if count++; slices.Equal(f.list[i].Nodes, nodes) {
+			same = i
+		}
+	}
+	if same < 0 && count >= maxFound || same >= 0 && f.list[same].T <= t {
 		return
 	}
-	f.list = append(f.list, trace.Violation{Property: property, T: t, Nodes: nodes, Why: fmt.Sprintf(format, args...)})
+	v := trace.Violation{Property: property, T: t, Nodes: nodes, Why: fmt.Sprintf(format, args...)}
+	if same >= 0 {
+		f.list[same] = v
+		return
+	}
+	f.list = append(f.list, v)
 }
 
 // sorted gives the violations by time, then property, then as they were found.

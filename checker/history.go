@@ -14,9 +14,8 @@ import (
 
 // historyFold knows where each node stands between an install and its event.
 type historyFold struct {
-	nodes  []chronicle
-	told   []uint64 // policy manual: for each node a set of those that failure-detected named in its view
-	claims int      // nodes that said they were evicted
+	nodes []chronicle
+	told  []uint64 // policy manual: for each node a set of those that failure-detected named in its view
 }
 
 // chronicle is what a node has yet to tell.
@@ -35,17 +34,16 @@ func (f *historyFold) reset(n int) {
 	for range n {
 		f.nodes = append(f.nodes, chronicle{pending: -1, claim: noView, claimAt: never, askedAt: never})
 	}
-	f.told, f.claims = f.told[:0], 0
+	f.told = f.told[:0]
 }
 
 func (f *historyFold) copyFrom(o *historyFold) {
 	f.nodes = append(f.nodes[:0], o.nodes...)
 	f.told = append(f.told[:0], o.told...)
-	f.claims = o.claims
 }
 
 // install judges one before it is applied to the world.
-func (f *historyFold) install(w *world, set *settings, in *install, first *agreementFold, out *findings) {
+func (f *historyFold) install(w *world, set *settings, in *install, out *findings) {
 	n, h, said := &w.nodes[in.node], &f.nodes[in.node], in.said
 	switch before := w.views[in.from].epoch; {
 	case n.ended || n.panicked:
@@ -63,9 +61,6 @@ func (f *historyFold) install(w *world, set *settings, in *install, first *agree
 	case set.Policy == "manual" && !h.ever:
 		out.by(History, in.t, in.node, "node %d installed epoch %d under policy manual before its application called recover", in.node, said.Epoch)
 	}
-	if f.claims > 0 && !w.views[in.to].installed && first.of(said.Epoch) == in.to {
-		f.checkClaims(w, in, out)
-	}
 	h.pending, h.asked = in.via, false
 	if len(f.told) > 0 {
 		clear(f.told[in.node*w.words : (in.node+1)*w.words])
@@ -79,7 +74,7 @@ func (f *historyFold) asks(w *world, node int) {
 }
 
 // tell judges an event that the application was told.
-func (f *historyFold) tell(w *world, set *settings, ev *trace.Event, first *agreementFold, out *findings) {
+func (f *historyFold) tell(w *world, set *settings, ev *trace.Event, out *findings) {
 	n, h := &w.nodes[ev.Node], &f.nodes[ev.Node]
 	switch {
 	case n.ended:
@@ -91,7 +86,7 @@ func (f *historyFold) tell(w *world, set *settings, ev *trace.Event, first *agre
 	case "recovered":
 		f.recovered(w, ev, out)
 	case "evicted":
-		f.evicted(w, ev, first, out)
+		f.evicted(w, ev, out)
 	case "aborted":
 		h.closing = "aborted"
 		f.current(w, ev, out)
@@ -233,7 +228,7 @@ func (f *historyFold) trust(w *world, by, of int) {
 }
 
 // evicted holds the event to the decision that excludes the node: the one after its own epoch, with itself among the dead.
-func (f *historyFold) evicted(w *world, ev *trace.Event, first *agreementFold, out *findings) {
+func (f *historyFold) evicted(w *world, ev *trace.Event, out *findings) {
 	e, n, h := ev.Told, &w.nodes[ev.Node], &f.nodes[ev.Node]
 	h.closing = "evicted"
 	if !f.deadMembers(w, ev, out) {
@@ -251,12 +246,8 @@ func (f *historyFold) evicted(w *world, ev *trace.Event, first *agreementFold, o
 		f.wrong(ev, out, "dead ranks", show(e.DeadRanks), "its own rank among them")
 	case e.NewWorldSize != v.members.n-len(e.DeadRanks):
 		f.wrong(ev, out, "world size", e.NewWorldSize, v.members.n-len(e.DeadRanks))
-	default:
-		f.claims++
+	case h.claim == noView:
 		h.claim, h.claimAt = w.without(n.view, e.DeadRanks), ev.T
-		if other := first.of(e.Epoch); other != noView && other != h.claim {
-			f.contradicted(w, ev.Node, ev.T, other, out)
-		}
 	}
 }
 
@@ -277,18 +268,21 @@ func (w *world) without(v viewID, ranks []int) viewID {
 	return w.intern(w.views[v].epoch+1, rest)
 }
 
-// checkClaims holds what evicted nodes said of an epoch to the first view that is installed in it.
-func (f *historyFold) checkClaims(w *world, in *install, out *findings) {
+// judgeClaims holds what evicted nodes said of an epoch to what was installed in it. Where nodes disagree on the epoch,
+// either word is good: that they do is agreement's matter. (Nobody need have installed it: the rest may have crashed.)
+func (f *historyFold) judgeClaims(w *world, first *agreementFold, out *outcome) {
 	for node := range f.nodes {
-		if claim := f.nodes[node].claim; claim != noView && claim != in.to && w.views[claim].epoch == in.said.Epoch {
-			f.contradicted(w, node, in.t, in.to, out)
+		h := &f.nodes[node]
+		if h.claim == noView || w.views[h.claim].installed {
+			continue
 		}
+		other := first.of(w.views[h.claim].epoch)
+		if other == noView {
+			continue
+		}
+		v := &w.views[other]
+		out.by(History, max(h.claimAt, v.firstT), node, "node %d was told that epoch %d has members %s, and they are %s", node, v.epoch, show(w.members(h.claim)), show(w.members(other)))
 	}
-}
-
-func (f *historyFold) contradicted(w *world, node int, t int64, other viewID, out *findings) {
-	v := &w.views[other]
-	out.by(History, t, node, "node %d was told that epoch %d has members %s, and they are %s", node, v.epoch, show(w.members(f.nodes[node].claim)), show(w.members(other)))
 }
 
 // end judges the end of an orchestrator, before it is applied to the world.
@@ -307,8 +301,9 @@ func (f *historyFold) end(w *world, set *settings, ev *trace.Event, out *finding
 	h.closing, h.pending = "", -1
 }
 
-// finish looks for what was never told, at nodes that could have.
-func (f *historyFold) finish(w *world, end Ending, out *outcome) {
+// finish looks for what was never told, at nodes that could have, and for what evicted nodes were told wrongly.
+func (f *historyFold) finish(w *world, end Ending, first *agreementFold, out *outcome) {
+	f.judgeClaims(w, first, out)
 	for i := range f.nodes {
 		h, n := &f.nodes[i], &w.nodes[i]
 		if n.crashed || n.paused || n.panicked || n.ended || !end.Complete {

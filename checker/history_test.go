@@ -201,6 +201,16 @@ func TestHistory(t *testing.T) {
 			end 3 evicted
 			11s recover 0..2 1 0..2
 			120s over`, "history@11s[4]"},
+		{"evicted, as one of two sides says", `world 4 protocol=fail-stop
+			8s suspect 0,1 2,3
+			suspect 2 0,1
+			9s recover 0,1 1 0,1
+			10s recover 2 1 2,3
+			11s told 3 evicted 1 old=3 new=-1 size=2 dead=2,3
+			end 3 evicted
+			12s told 1 evicted 2 old=1 new=-1 size=1 dead=1
+			end 1 evicted
+			stopped`, "agreement@10s[0 2] ?recovery"},
 		{"evicted event's fields", `world 5
 			10s suspect 0..3 4
 			11s recover 0..3 1 0..3

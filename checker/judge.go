@@ -187,7 +187,7 @@ func (j *Judge) install(ev *trace.Event) {
 	j.commID.install(w, &in, out)
 	judgeRanks(w, &in, out)
 	judgeValidity(w, &j.set, &in, out)
-	j.history.install(w, &j.set, &in, &j.agreement, out)
+	j.history.install(w, &j.set, &in, out)
 	j.eviction.install(w, &in, out)
 	j.quorumLoss.install(w, &in, out)
 	j.late.install(w, &j.set, &in, out)
@@ -197,7 +197,7 @@ func (j *Judge) install(ev *trace.Event) {
 }
 
 func (j *Judge) tell(ev *trace.Event) {
-	j.history.tell(&j.world, &j.set, ev, &j.agreement, &j.found)
+	j.history.tell(&j.world, &j.set, ev, &j.found)
 	if ev.Told.Kind == "quorum-lost" {
 		j.quorumLoss.told(ev, &j.found)
 	}
@@ -245,7 +245,21 @@ func (j *Judge) environment(ev *trace.Event) {
 		j.act(ev)
 	}
 	j.livelock.fault()
-	j.late.arose, w.lastEnv = ev.T, ev.T
+	j.late.arose, w.lastEnv = ev.T+j.afterglow(ev), ev.T
+}
+
+// afterglow is how long after an act's end messages may still be on their way that it has delayed: behind a slow node, or
+// lost on a stream that tries again less and less often.
+func (j *Judge) afterglow(ev *trace.Event) int64 {
+	switch ev.Kind {
+	case trace.SlowEnd:
+		return 2 * ev.Act.By
+	case trace.LossEnd:
+		if !j.set.Datagram {
+			return j.set.IdleTimeout
+		}
+	}
+	return 0
 }
 
 func (j *Judge) crash(ev *trace.Event) {
@@ -264,6 +278,9 @@ func (j *Judge) act(ev *trace.Event) {
 	w := &j.world
 	if lasts(ev.Kind) {
 		w.beginAct(ev.Kind, ev.Act)
+		if ev.Kind == trace.Skew {
+			j.quorumLoss.excuse(ev.Act)
+		}
 		return
 	}
 	if !w.endAct(ev.Kind, ev.Act) {
@@ -322,10 +339,10 @@ func (j *Judge) Finish(end Ending) Verdict {
 	if j.quorumLoss.deadline < end.T { // something fell due after the last event
 		losses.nodes = slices.Clone(losses.nodes)
 	}
-	out.list = slices.Clip(j.found.list)
+	out.list = slices.Clone(j.found.list)
 	losses.pass(w, end.T, &out.findings)
 	losses.finish(w, &out)
-	j.history.finish(w, end, &out)
+	j.history.finish(w, end, &j.agreement, &out)
 	j.judgeRecovery(end, &out)
 	if j.late.blind != "" {
 		out.undecided(Late, "%s", j.late.blind)

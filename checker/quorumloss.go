@@ -21,6 +21,7 @@ type loss struct {
 	reported bool  // said, or found overdue
 	overdue  bool  // found overdue, and not said yet
 	again    bool  // may be said once more: it installed another view since
+	excused  bool  // its clock was set meanwhile
 	since    int64 // since when it lacks one, and runs by a true clock
 }
 
@@ -89,6 +90,15 @@ func (f *quorumLossFold) hasQuorum(w *world, node int) bool {
 	return ruleMajority.quorum(count, len(w.members(w.nodes[node].view)), lowest)
 }
 
+// excuse keeps nobody to the time of a loss during which its clock was set: its timers are due by that clock.
+func (f *quorumLossFold) excuse(a *trace.Act) {
+	for _, s := range a.Skew {
+		if f.on && s.Step != 0 {
+			f.nodes[s.Node].excused = f.nodes[s.Node].lost
+		}
+	}
+}
+
 // restart gives a node its time anew: it slept, or its clock was wrong.
 func (f *quorumLossFold) restart(w *world, node int) {
 	if l := &f.nodes[node]; f.on && l.lost && !l.reported {
@@ -122,7 +132,7 @@ func (f *quorumLossFold) pass(w *world, t int64, out *findings) {
 // due reports whether a node's time is running.
 func (f *quorumLossFold) due(w *world, node int) bool {
 	l, n := &f.nodes[node], &w.nodes[node]
-	return f.owed && l.lost && !l.reported && !n.paused && n.skewed == 0
+	return f.owed && l.lost && !l.reported && !l.excused && !n.paused && n.skewed == 0
 }
 
 // told judges a report.
@@ -146,7 +156,7 @@ func (f *quorumLossFold) finish(w *world, out *outcome) {
 		l, n := &f.nodes[i], &w.nodes[i]
 		switch {
 		case !f.owed || !l.lost || l.reported:
-		case n.paused || n.skewed > 0:
+		case n.paused || n.skewed > 0 || l.excused:
 			out.undecided(QuorumLoss, "node %d lacked a quorum while it was paused or its clock was wrong", i)
 		default:
 			out.undecided(QuorumLoss, "node %d lost its quorum less than %s before the end", i, span64(f.limit))
@@ -157,7 +167,7 @@ func (f *quorumLossFold) finish(w *world, out *outcome) {
 func (f *quorumLossFold) appendState(buf []byte, c *canon) []byte {
 	for i := range f.nodes {
 		l := &f.nodes[i]
-		buf = append(buf, byte(flag(l.lost)|flag(l.reported)<<1|flag(l.again)<<2|flag(l.overdue)<<3))
+		buf = append(buf, byte(flag(l.lost)|flag(l.reported)<<1|flag(l.again)<<2|flag(l.overdue)<<3|flag(l.excused)<<4))
 		if l.lost && !l.reported {
 			buf = c.appendTime(buf, l.since)
 		}

@@ -1,5 +1,7 @@
 package checker
 
+import "slices"
+
 // L1 Recovery: if the quorum rule can be met among live, connected members, every survivor installs a view without the
 // crashed nodes, whatever the order of crashes, the coordinator's included, at any step. Judged at the end of a run, in
 // four parts:
@@ -143,8 +145,11 @@ func (s *survey) spread(from, group int) {
 
 // linked reports whether messages flow between two processes, both ways, at the end of the run.
 func (s *survey) linked(a, b int) bool {
-	limit := s.j.set.RecoveryTimeout
-	return s.whole || s.w.flows(a, b, limit) && s.w.flows(b, a, limit)
+	if s.whole {
+		return true
+	}
+	loss, limit := s.j.set.Loss, s.j.set.RecoveryTimeout
+	return s.w.flows(a, b, loss, limit) && s.w.flows(b, a, loss, limit)
 }
 
 // judgeKnowledge holds a node to what those connected with it know.
@@ -217,10 +222,12 @@ func (s *survey) judgeGroup(g int, top viewID, out *outcome) {
 		if s.group[n] != g || !s.running(n) || !s.w.isMember(top, n) {
 			continue
 		}
-		if v, _ := s.knows(n); v != top {
+		switch v, _ := s.knows(n); {
+		case v == top:
+			survivors = append(survivors, n)
+		case s.j.set.Policy != "manual":
 			return // it lacks what the others know: that is judged, and comes first
 		}
-		survivors = append(survivors, n)
 	}
 	switch {
 	case len(survivors) == 0:
@@ -289,14 +296,36 @@ func (s *survey) clique(nodes []int) bool {
 	return true
 }
 
-// enough applies the quorum rule.
+// enough applies the quorum rule. Under fail-stop everybody counts whom the survivors do not suspect: they cannot go on
+// without a live member that they trust, even where it cannot be reached.
 func (s *survey) enough(v viewID, survivors []int) bool {
 	members := s.w.members(v)
+	if s.j.set.rule == ruleAny && s.trustsOthers(members, survivors) {
+		return false
+	}
 	lowest := false
 	for _, n := range survivors {
 		lowest = lowest || n == members[0]
 	}
 	return s.j.set.rule.quorum(len(survivors), len(members), lowest)
+}
+
+// trustsOthers reports whether a survivor trusts a live member that is not one of them.
+func (s *survey) trustsOthers(members, survivors []int) bool {
+	for _, m := range members {
+		if m < 0 || m >= s.w.n || slices.Contains(survivors, m) {
+			continue
+		}
+		if _, gone := s.goneFor(m); gone {
+			continue
+		}
+		for _, n := range survivors {
+			if !s.w.isSuspected(n, m) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // judgeSurvivors names those who never installed a view without a dead member.

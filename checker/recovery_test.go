@@ -47,6 +47,9 @@ func TestRecovery(t *testing.T) {
 		{"one never installs, on links that lose a tenth", crash4 + `15s loss 0.1
 			16s recover 0..2 1 0..3
 			120s over`, "recovery@2m0s[3]"},
+		{"one never installs, on a link that loses too much in sum", crash4[:7] + " loss=0.06" + crash4[7:] + `15s loss 0.06 0>3,1>3,2>3
+			16s recover 0..2 1 0..3
+			120s over`, ""},
 		{"one never installs, in a network that loses half", crash4[:7] + " loss=0.5" + crash4[7:] + `16s recover 0..2 1 0..3
 			120s over`, "?recovery"},
 		{"one never installs, on links slowed by seconds", crash4 + `15s slow 10s 3
@@ -172,6 +175,24 @@ func TestRecovery(t *testing.T) {
 			21s recover 0 1 0,1
 			100s app recover 1
 			120s over`, "?recovery"},
+		{"policy manual: one asked again, the other not yet", `world 5 policy=manual
+			10s crash 4
+			15s suspect 0..3 4
+			20s app recover 0..2
+			21s recover 0..2 1 0..3
+			30s crash 3
+			35s suspect 0..2 3
+			40s app recover 0,1
+			120s over`, "recovery@2m0s[0 1]"},
+		{"policy manual: too few follow for another", `world 5 policy=manual
+			10s crash 4
+			15s suspect 0..3 4
+			20s app recover 0
+			21s recover 0 1 0..3
+			30s crash 3
+			35s suspect 0..2 3
+			40s app recover 0
+			120s over`, ""},
 		{"policy manual: excluded and never told", `world 3 policy=manual
 			15s suspect 0 2
 			20s app recover 0,1
@@ -340,6 +361,14 @@ func TestMalformed(t *testing.T) {
 			10s pause 2
 			11s suspect 2 0
 			stopped`, "?recovery !event 2 (suspect): node 2 is paused and acts"},
+		{"a killed process's last words", `world 3 source=quic
+			10s crash 2
+			10.1s suspect 2 0
+			stopped`, "?recovery"},
+		{"a killed process speaks again", `world 3 source=quic
+			10s crash 2
+			11.1s suspect 2 0
+			stopped`, "?recovery !event 2 (suspect): node 2 crashed at 10s and acts at 11.1s"},
 		{"a stopped process acts", `world 3 source=quic
 			10s pause 2
 			11s suspect 2 0

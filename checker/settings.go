@@ -22,8 +22,10 @@ type Config struct {
 
 // Network is what the judge needs to know of the links without an act in force.
 type Network struct {
-	LatencyMax int64 // the largest one-way delay, nanoseconds
-	Loss       int64 // parts per billion
+	LatencyMax  int64 // the largest one-way delay, nanoseconds
+	Loss        int64 // parts per billion
+	Datagram    bool  // what is lost is lost; a stream, or an unknown transport, sends it again until the idle timeout
+	IdleTimeout int64 // nanoseconds
 }
 
 // HeaderError says what in a header cannot be judged by.
@@ -111,20 +113,21 @@ func (s *settings) read(h *trace.Header) error {
 	return nil
 }
 
-// The defaults of contract.md's scenario file.
+// The defaults of a scenario file.
 const (
 	defaultInterval   = time.Second
 	defaultTimeout    = 5 * time.Second
 	defaultRecovery   = 30 * time.Second
 	defaultLatencyMax = 2 * time.Millisecond
 	defaultSettle     = 60 * time.Second
+	defaultIdle       = 30 * time.Second
 )
 
 // ReadSettings reads configuration and network from a header. What is not there has its default, what is not known is
 // passed over: the header was written by a program that checked it.
 func ReadSettings(h *trace.Header) (Config, Network, error) {
 	cfg := Config{"automatic", int64(defaultInterval), int64(defaultTimeout), int64(defaultRecovery)}
-	net := Network{LatencyMax: int64(defaultLatencyMax)}
+	net := Network{LatencyMax: int64(defaultLatencyMax), IdleTimeout: int64(defaultIdle)}
 	config, err := object("config", h.Config)
 	if err != nil {
 		return cfg, net, err
@@ -192,6 +195,14 @@ func (net *Network) read(raw json.RawMessage) error {
 			return headerError("scenario.network.loss", "expected a rate, found %s", found(raw))
 		}
 		net.Loss = int64(math.Round(rate * 1e9))
+	}
+	if raw, ok := m["transport"]; ok {
+		net.Datagram = string(raw) == `"datagram"`
+	}
+	if raw, ok := m["idle_timeout"]; ok {
+		if net.IdleTimeout, err = duration("scenario.network.idle_timeout", raw); err != nil {
+			return err
+		}
 	}
 	if raw, ok := m["latency"]; ok {
 		if net.LatencyMax, err = latencyMax("scenario.network.latency", raw); err != nil {

@@ -133,20 +133,23 @@ func twinHistory(world int, evs []trace.Event) int {
 			note(i)
 		}
 	}
-	for i, ev := range evs {
-		if said := lastWords(world, evs, i); said != nil {
-			for k, other := range evs {
-				if other.Kind == trace.Install && other.Install.Epoch == ev.Told.Epoch && k == firstOf(evs, ev.Told.Epoch) && !slices.Equal(other.Install.Members, said) {
-					note(max(i, k))
-				}
-			}
+	for i := range evs {
+		said := lastWords(world, evs, i)
+		k := firstOf(evs, func(ev trace.Event) bool { return said != nil && ev.Install.Epoch == evs[i].Told.Epoch })
+		if k < 0 {
+			continue
+		}
+		if firstOf(evs, func(ev trace.Event) bool {
+			return ev.Install.Epoch == evs[i].Told.Epoch && slices.Equal(ev.Install.Members, said)
+		}) < 0 {
+			note(max(i, k))
 		}
 	}
 	return first
 }
 
-func firstOf(evs []trace.Event, epoch uint64) int {
-	return slices.IndexFunc(evs, func(ev trace.Event) bool { return ev.Kind == trace.Install && ev.Install.Epoch == epoch })
+func firstOf(evs []trace.Event, like func(trace.Event) bool) int {
+	return slices.IndexFunc(evs, func(ev trace.Event) bool { return ev.Kind == trace.Install && like(ev) })
 }
 
 // lastWords gives the members that a proper evicted event leaves.

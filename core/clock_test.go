@@ -65,6 +65,9 @@ const (
 	healTime  = 60 * time.Second // and then everything has to come right
 )
 
+// clockStart is what the clocks show at first: no zero, which a node could take for "never".
+const clockStart = Instant(1e15)
+
 // clockStats is what the runs of a test add up to.
 type clockStats struct {
 	worst              time.Duration
@@ -80,13 +83,14 @@ func runClock(t testing.TB, bytes []byte, book *commBook, stats *clockStats, sto
 	if model == 3 {
 		cfg.Rule = FailStop
 	}
-	if model == 7 && c.choose(2) == 1 {
-		cfg.Policy = Manual
+	if model == 7 {
+		cfg.Policy = []Policy{Automatic, Manual, AbortAll}[c.choose(3)]
 	}
 	pace := [][2]time.Duration{{1000, 5000}, {1000, 1500}, {4500, 5000}, {250, 1000}}[c.choose(4)]
 	cfg.HeartbeatInterval, cfg.HeartbeatTimeout = pace[0]*time.Millisecond, pace[1]*time.Millisecond
 	c.world = newWorld(t, n, cfg, book)
 	c.story = story
+	c.now = clockStart
 	c.say("world %d, rule %v, policy %v, interval %v, timeout %v", n, cfg.Rule, cfg.Policy, cfg.HeartbeatInterval, cfg.HeartbeatTimeout)
 	c.slowest = []time.Duration{2 * time.Millisecond, 50 * time.Millisecond, 300 * time.Millisecond}[c.choose(3)]
 	c.rng = rand.New(rand.NewPCG(uint64(c.choose(256)), 7))
@@ -108,7 +112,7 @@ func runClock(t testing.TB, bytes []byte, book *commBook, stats *clockStats, sto
 	}
 	c.after(chaosTime, NoNode, c.calm)
 	c.after(time.Second, NoNode, c.everySecond)
-	c.run(Instant(chaosTime + healTime))
+	c.run(clockStart + Instant(chaosTime+healTime))
 	c.verdict(model)
 	stats.runs++
 	if model == 0 {
@@ -120,6 +124,9 @@ func runClock(t testing.TB, bytes []byte, book *commBook, stats *clockStats, sto
 	}
 	return c.judge.err
 }
+
+// elapsed is the time since the start.
+func (c *clockWorld) elapsed() time.Duration { return time.Duration(c.now - clockStart) }
 
 func (c *clockWorld) plan(fault func()) {
 	for range c.choose(7) {
@@ -170,7 +177,7 @@ func (c *clockWorld) input(i NodeID, in Input) {
 	if c.nodes[i].View().Epoch != wasEpoch && c.crashAt > 0 && !c.faults {
 		c.worst = max(c.worst, time.Duration(c.now-c.crashAt))
 		if c.worst > c.lateBound() {
-			c.judge.fail("L1: node %d installs at %v, later than %v after the last crash", i, time.Duration(c.now), c.lateBound())
+			c.judge.fail("L1: node %d installs at %v, later than %v after the last crash", i, c.elapsed(), c.lateBound())
 		}
 	}
 	c.application(i)
@@ -181,7 +188,7 @@ func (c *clockWorld) wait(i NodeID, id TimerID) {
 	at := c.due[i][id]
 	c.after(time.Duration(at-c.now), i, func() {
 		if c.armed[i]>>id&1 != 0 && c.due[i][id] == at {
-			c.say("%v: %s of %d fires", time.Duration(c.now), timerNames[id], i)
+			c.say("%v: %s of %d fires", c.elapsed(), timerNames[id], i)
 			c.input(i, Input{Kind: InTimer, Timer: id})
 		}
 	})
@@ -203,7 +210,7 @@ func (c *clockWorld) post(p packet) {
 			return
 		}
 		if p.msg.Kind != Heartbeat {
-			c.say("%v: deliver %d->%d %s", time.Duration(c.now), p.from, p.to, messageText(&p.msg))
+			c.say("%v: deliver %d->%d %s", c.elapsed(), p.from, p.to, messageText(&p.msg))
 		}
 		c.input(p.to, Input{Kind: InDeliver, From: p.from, Msg: p.msg})
 	})
@@ -229,7 +236,7 @@ func (c *clockWorld) watchLoss(i NodeID) {
 		c.lacks[i] = c.now
 	}
 	if !s.told && c.now-c.lacks[i] > Instant(c.cfg.RecoveryTimeout) {
-		c.judge.fail("S8: node %d lacks a quorum since %v and has not said so at %v", i, time.Duration(c.lacks[i]), time.Duration(c.now))
+		c.judge.fail("S8: node %d lacks a quorum since %v and has not said so at %v", i, time.Duration(c.lacks[i]-clockStart), c.elapsed())
 	}
 }
 
@@ -264,7 +271,7 @@ func (c *clockWorld) crashFault() {
 		return
 	}
 	how := c.choose(4)
-	c.say("%v: crash %d", time.Duration(c.now), i)
+	c.say("%v: crash %d", c.elapsed(), i)
 	if how == 3 {
 		c.input(i, Input{Kind: InShutdown})
 	} else {
@@ -290,7 +297,7 @@ func (c *clockWorld) crashFault() {
 
 func (c *clockWorld) anyFault() {
 	last := time.Duration(1+c.choose(20)) * time.Second / 2
-	at := time.Duration(c.now)
+	at := c.elapsed()
 	i, j := NodeID(c.choose(len(c.nodes))), NodeID(c.choose(len(c.nodes)))
 	kind := c.choose(8)
 	if kind > 1 {
@@ -328,11 +335,11 @@ func (c *clockWorld) anyFault() {
 
 func (c *clockWorld) heal() {
 	clear(c.groups)
-	c.say("%v: heal", time.Duration(c.now))
+	c.say("%v: heal", c.elapsed())
 }
 
 func (c *clockWorld) pause(i NodeID, last time.Duration) {
-	c.say("%v: pause %d for %v", time.Duration(c.now), i, last)
+	c.say("%v: pause %d for %v", c.elapsed(), i, last)
 	if c.asleep[i] > c.now {
 		return
 	}
@@ -352,7 +359,7 @@ func (c *clockWorld) calm() {
 	clear(c.groups)
 	c.oneWay = [2]NodeID{NoNode, NoNode}
 	c.loss = 0
-	c.say("%v: calm", time.Duration(c.now))
+	c.say("%v: calm", c.elapsed())
 }
 
 func (c *clockWorld) verdict(model int) {

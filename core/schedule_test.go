@@ -71,6 +71,9 @@ var actWeights = [actCount]int{
 	actCrash: 5, actDieInStep: 8, actSever: 4, actHold: 3, actClosed: 3, actRecover: 6, actShutdown: 1, actHeal: 2,
 }
 
+// worldSizes favours the small: what goes wrong goes wrong there, within fewer steps.
+var worldSizes = [...]int{2, 3, 4, 5, 3, 4, 5, 7}
+
 // schedule is one run of a program.
 type schedule struct {
 	*world
@@ -85,14 +88,17 @@ type schedule struct {
 // runProgram runs a program to its end, heals, and judges. The result is "" or what was violated.
 func runProgram(t testing.TB, bytes []byte, book *commBook, reach *reach, story *strings.Builder) (violation string) {
 	s := &schedule{program: program{bytes: bytes}}
-	n := 2 + s.choose(4)
+	n := worldSizes[s.choose(len(worldSizes))]
 	head := s.choose(256)
 	cfg := testConfig(Majority, Automatic, true)
 	if head&7 == 7 {
 		cfg.Rule = FailStop
 	}
-	if head>>3&7 == 7 {
+	switch head >> 3 & 15 {
+	case 1, 2:
 		cfg.Policy = Manual
+	case 3:
+		cfg.Policy = AbortAll
 	}
 	s.without = uint16(s.choose(256)) & uint16(s.choose(256)) << 1
 	s.often = act(s.choose(int(actCount)))
@@ -333,7 +339,7 @@ func (s *schedule) settleBelief(i, j NodeID) {
 	if i == j || !s.alive(i) || !s.nodes[i].Running() {
 		return
 	}
-	gone := s.gone(j) || s.nodes[j].status == learner && s.cfg.Rule != FailStop && s.choose(2) == 1
+	gone := s.gone(j) || !s.nodes[j].Running() && s.cfg.Rule != FailStop && s.choose(2) == 1
 	if gone && !s.nodes[i].Suspected().Has(j) {
 		s.say("%d may suspect %d", i, j)
 		s.suspect(i, j, false)
@@ -410,7 +416,8 @@ func (s *schedule) tellWhoIsBehind() bool {
 			continue
 		}
 		for _, j := range n.View().Members() {
-			if j != NodeID(i) && !s.gone(j) && len(s.nodes[j].decided) > int(n.View().Epoch) {
+			knows := len(s.nodes[j].decided) > int(n.View().Epoch) || s.nodes[j].status == aborted
+			if j != NodeID(i) && !s.gone(j) && knows {
 				s.say("heartbeat %d->%d", i, j)
 				s.ask(NodeID(i), j)
 				told = true
@@ -519,7 +526,7 @@ var places = []string{
 	"an excluded node answers", "a node takes over", "the batching window ends by its timer", "one step installs several views",
 	"a higher round", "a refusal", "a coordinator proposes a set that names itself", "an accepted value is adopted",
 	"a proposal of a lower ballot is given up", "a suspicion is withdrawn", "a third view change", "one is left",
-	"recovered", "evicted", "quorum-lost", "failure-detected",
+	"recovered", "evicted", "quorum-lost", "failure-detected", "aborted",
 	"a coordinator dies between agreement and commit", "the only one who knows a decision dies", "no quorum is left at a heal",
 }
 

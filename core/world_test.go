@@ -104,15 +104,17 @@ func (w *world) step(i NodeID, in Input) {
 		w.judge.fail("one step of node %d has %d effects", i, len(list))
 	}
 	w.reach.step(w, i, &in)
+	if w.cut >= 0 && w.cut < len(list) {
+		list = list[:w.cut]
+	}
 	for k := range list {
-		if k == w.cut {
-			break
-		}
-		e := &list[k]
-		if e.Kind == OutUsed && (in.Kind != InDeliver || in.Msg.Epoch != epoch || in.Msg.Group != w.judge.group || view.Rank(in.From) == NoRank) {
+		if list[k].Kind == OutUsed && (in.Kind != InDeliver || in.Msg.Epoch != epoch || in.Msg.Group != w.judge.group || view.Rank(in.From) == NoRank) {
 			w.judge.fail("S6: node %d of epoch %d uses a %v of epoch %d from %d", i, epoch, in.Msg.Kind, in.Msg.Epoch, in.From)
 		}
-		w.perform(i, e)
+		w.perform(i, &list[k])
+	}
+	if w.story != nil {
+		w.tell(i, list)
 	}
 	if w.cut >= 0 {
 		w.cut = -1
@@ -127,9 +129,6 @@ func (w *world) step(i NodeID, in Input) {
 }
 
 func (w *world) perform(i NodeID, e *Effect) {
-	if w.story != nil {
-		w.tell(i, e)
-	}
 	switch e.Kind {
 	case OutSend:
 		m := w.out.Message(e)
@@ -167,15 +166,33 @@ func (w *world) perform(i NodeID, e *Effect) {
 	}
 }
 
-// tell writes an effect into the story.
-func (w *world) tell(i NodeID, e *Effect) {
+// tell writes effects into the story, a broadcast as one line, and nothing of heartbeats.
+func (w *world) tell(i NodeID, list []Effect) {
+	for k := 0; k < len(list); k++ {
+		e := &list[k]
+		if e.Kind != OutSend {
+			w.tellOne(i, e)
+			continue
+		}
+		to := []string{fmt.Sprint(e.Peer)}
+		for k+1 < len(list) && list[k+1].Kind == OutSend && w.out.MessageIndex(&list[k+1]) == w.out.MessageIndex(e) {
+			k++
+			to = append(to, fmt.Sprint(list[k].Peer))
+		}
+		if w.out.Message(e).Kind == Heartbeat {
+			continue
+		}
+		w.say("  %d->%s %s", i, strings.Join(to, ","), messageText(w.out.Message(e)))
+	}
+}
+
+func (w *world) tellOne(i NodeID, e *Effect) {
 	switch e.Kind {
-	case OutSend:
-		w.say("  %d->%d %s", i, e.Peer, messageText(w.out.Message(e)))
-	case OutSetTimer:
-		w.say("  %d sets %s", i, timerNames[e.Timer])
-	case OutCancelTimer:
-		w.say("  %d cancels %s", i, timerNames[e.Timer])
+	case OutSetTimer, OutCancelTimer:
+		verb := map[EffectKind]string{OutSetTimer: "sets", OutCancelTimer: "cancels"}[e.Kind]
+		if e.Timer != timerTick && e.Timer != timerSilence {
+			w.say("  %d %s %s", i, verb, timerNames[e.Timer])
+		}
 	case OutBelieve:
 		w.say("  %d %s %d", i, beliefNames[e.Suspected], e.Peer)
 	case OutUsed:
@@ -274,6 +291,9 @@ func (w *world) newest() refView {
 
 // recovered is "" if everybody has what is owed, else who has not.
 func (w *world) recovered() string {
+	if w.cfg.Policy == AbortAll {
+		return w.abortedAll()
+	}
 	v := w.newest()
 	epoch := Epoch(slices.IndexFunc(w.judge.views, func(o refView) bool { return o.history == v.history }))
 	members := mask(v.members...)
@@ -295,6 +315,20 @@ func (w *world) recovered() string {
 	}
 	if possible && live != members {
 		return fmt.Sprintf("epoch %d still has %v, of which only %v live", epoch, v.members, unmask(live))
+	}
+	return ""
+}
+
+// abortedAll is "" if nothing has failed, or everybody has ended for it (policy abort).
+func (w *world) abortedAll() string {
+	failed := w.crashed|w.closed != 0
+	for i := range w.nodes {
+		failed = failed || w.judge.seats[i].ended
+	}
+	for i := range w.nodes {
+		if failed && !w.gone(NodeID(i)) && !w.judge.seats[i].ended {
+			return fmt.Sprintf("node %d has not aborted", i)
+		}
 	}
 	return ""
 }

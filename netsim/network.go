@@ -101,7 +101,7 @@ func (n *Network) Send(now int64, from, to int, k Key) (f Fate) {
 	}
 	delay := n.cfg.Latency.draw(n.decider, k, LaneLatency)
 	if n.cfg.Loss > 0 || len(n.losses) > 0 {
-		extra, why := n.lose(from, to, k, delay)
+		extra, why := n.lose(now, from, to, k, delay)
 		if why != Delivered {
 			f.Why = why
 			return f

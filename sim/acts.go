@@ -71,7 +71,11 @@ func (s *Simulator) beginAct(i int, a *act) {
 		s.net.AddSlow(i, a.Nodes, int64(a.By))
 	case scenarios.ActLoss:
 		s.announce(trace.Loss, a)
-		s.net.AddLoss(i, int64(a.Rate), netLinks(a.Links))
+		until := int64(netsim.Forever)
+		if a.dur > 0 {
+			until = s.now + a.dur
+		}
+		s.net.AddLoss(i, int64(a.Rate), netLinks(a.Links), until)
 	case scenarios.ActDuplicate:
 		s.announce(trace.Duplicate, a)
 		s.net.AddDuplicate(i, int64(a.Rate), netLinks(a.Links))

@@ -115,6 +115,7 @@ func TestMalformed(t *testing.T) {
 		{"rate", after(`{"seq":1,"t":1,"ev":"loss","rate":0.0123456789}`), "f.jsonl:2: rate: expected a rate, found 0.0123456789", "at most 9 digits"},
 		{"kind of event", after(`{"seq":1,"t":1,"node":0,"ev":"event","kind":"recoverd","epoch":1,"old_rank":1,"new_rank":1,"new_world_size":4,"dead_ranks":[4]}`), `f.jsonl:2: kind: expected "recovered", "failure-detected", "evicted", "quorum-lost" or "aborted", found "recoverd"`, `did you mean "recovered"?`},
 		{"why", after(`{"seq":1,"t":1,"node":0,"ev":"end","why":"evict"}`), `f.jsonl:2: why: expected "shutdown", "evicted", "aborted" or "error", found "evict"`, `did you mean "evicted"?`},
+		{"app", after(`{"seq":1,"t":1,"ev":"app","op":"recovr","nodes":[0]}`), `f.jsonl:2: op: expected "split", "barrier", "allreduce", "shutdown" or "recover", found "recovr"`, `did you mean "recover"?`},
 		{"phase", after(`{"seq":1,"t":1,"node":0,"ev":"call","op":"read","phase":"begin","n":1,"epoch":0}`), `f.jsonl:2: phase: expected "start" or "end", found "begin"`, ""},
 		{"value deep", after(`{"seq":1,"t":1,"node":0,"ev":"call","op":"read","phase":"end","n":1,"epoch":0,"value":` + deep(101) + `}`), "f.jsonl:2: value: nested more than 100 deep", ""},
 		{"violation", after(`{"ev":"verdict","violations":[{"property":"ranks","t":1,"nodes":[4],"why":""}],"digest":"","steps":0,"installs":0}`), "f.jsonl:2: violations[0].nodes: node 4 does not exist", ""},

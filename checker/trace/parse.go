@@ -7,6 +7,7 @@ var (
 	noticeKinds = []string{"recovered", "failure-detected", "evicted", "quorum-lost", "aborted"}
 	endWhys     = []string{"shutdown", "evicted", "aborted", "error"}
 	callPhases  = []string{"start", "end"}
+	appOps      = []string{"split", "barrier", "allreduce", "shutdown", "recover"}
 	sources     = []string{"sim", "quic"}
 	models      = []string{"asynchronous", "crash-stop"}
 )
@@ -442,14 +443,22 @@ func (p *parser) place(k Kind) {
 		p.op.Op, p.op.Epoch, p.op.N, p.op.Error = p.opWord, p.epoch, p.ev.N, p.ev.Error
 		p.ev.N, p.ev.Error, p.ev.Call = 0, "", &p.op
 	case End:
-		if !slices.Contains(endWhys, p.ev.Why) {
-			p.failAt("why", didYouMean(p.ev.Why, endWhys), "expected %s, found %q", list(endWhys), snippet([]byte(p.ev.Why)))
-		}
+		p.limit("why", p.ev.Why, endWhys)
 	case Input:
 		p.ev.In = p.in
 	default:
 		if k.IsAct() && k > Resume {
 			p.act.Op, p.ev.Act = p.opWord, &p.act
 		}
+		if k == App {
+			p.limit("op", p.opWord, appOps)
+		}
+	}
+}
+
+// limit holds a word that was read to the few that its kind has.
+func (p *parser) limit(field, word string, words []string) {
+	if !slices.Contains(words, word) {
+		p.failAt(field, didYouMean(word, words), "expected %s, found %q", list(words), snippet([]byte(word)))
 	}
 }

@@ -20,7 +20,27 @@ var update = flag.Bool("update", false, "rewrite the golden texts of scripts, ba
 
 // TestMain lets the test binary be nexarsim itself: scripts and the tests of bad inputs start it as a process.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nexarsim": main})
+	testscript.Main(m, map[string]func(){"nexarsim": mainOrPeak})
+}
+
+// peakFile names the variable that says where to write the largest amount of memory that the process ever had.
+const peakFile = "NEXARSIM_TEST_PEAK"
+
+// mainOrPeak is main; asked to, it leaves its peak of memory behind. The parent could not tell: what the system counts
+// for a child includes what the parent had when it started it.
+func mainOrPeak() {
+	code := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	if name := os.Getenv(peakFile); name != "" {
+		status, err := os.ReadFile("/proc/self/status")
+		if err == nil {
+			err = os.WriteFile(name, status, 0o666)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(99)
+		}
+	}
+	os.Exit(code)
 }
 
 // TestScripts runs whole commands: exit codes, standard output and error, files, documents.

@@ -67,7 +67,7 @@ func TestCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := list(t, set)
-	if all[0] != 8246154178040929432 {
+	if all[0] != 15524182844764083544 {
 		t.Errorf("first seed %d", all[0])
 	}
 	seen := map[uint64]bool{0: true}

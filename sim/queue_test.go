@@ -1,0 +1,103 @@
+package sim
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"nexarsim/core"
+)
+
+// TestQueue compares with a list that is sorted by instant and class and keeps the order of arrival otherwise, through
+// any mixture of pushes and pops.
+func TestQueue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		type item struct {
+			at   int64
+			c    class
+			a, b uint32
+		}
+		var q queue
+		var naive []item
+		n := uint32(0)
+		pop := func() {
+			slices.SortStableFunc(naive, func(x, y item) int {
+				if x.at != y.at {
+					return int(x.at - y.at)
+				}
+				return int(x.c) - int(y.c)
+			})
+			e, ok := q.pop()
+			if ok != (len(naive) > 0) {
+				t.Fatalf("pop says %t, %d are left", ok, len(naive))
+			}
+			if !ok {
+				return
+			}
+			if got := (item{e.at, e.class(), e.a, e.b}); got != naive[0] {
+				t.Fatalf("popped %+v, want %+v", got, naive[0])
+			}
+			naive = naive[1:]
+		}
+		for range rapid.IntRange(1, 3).Draw(t, "uses") {
+			for range rapid.IntRange(0, 200).Draw(t, "calls") {
+				if rapid.IntRange(0, 2).Draw(t, "pop") == 0 {
+					pop()
+					continue
+				}
+				n++
+				i := item{rapid.Int64Range(0, 9).Draw(t, "at"), class(rapid.IntRange(0, int(classCount)-1).Draw(t, "class")), n, n ^ 0x5555}
+				naive = append(naive, i)
+				q.push(i.at, i.c, i.a, i.b)
+			}
+			if rapid.Bool().Draw(t, "reset") {
+				q.reset()
+				naive = nil
+				continue
+			}
+			for len(naive) > 0 {
+				pop()
+			}
+			pop()
+		}
+	})
+}
+
+// TestOrderAtOneInstant makes everything be due at one instant, and keeps the promised order: the environment acts
+// first, then connections, then inputs that an act left, then timers, then wakes, then messages.
+func TestOrderAtOneInstant(t *testing.T) {
+	l := experiment(t, 5, `faults:
+  - {at: 1.999s, crash: [4]}
+  - {at: 2s, suspect: [{by: 1, of: 3}]}
+  - {at: 2s, crash: [2]}
+`, script(
+		says(0, 1999*milli, 1, 7),
+		cue{1, 2 * second, func(out *core.Effects) { out.Wake(5) }},
+		cue{1, 2 * second, func(*core.Effects) {}},
+		cue{2, 2 * second, func(*core.Effects) {}},
+	))
+	at2 := slices.DeleteFunc(l.log, func(line string) bool { return line[:3] != "2s " })
+	want := []string{
+		"2s 0 closed 4", "2s 1 closed 4", "2s 3 closed 4", "2s 1 suspect 3 hold=false", "2s 1 timer 0", "2s 1 timer 1", "2s 1 wake 5",
+		"2s 1 deliver 7 from 0",
+	}
+	if diff := cmp.Diff(want, at2); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestClassesFit keeps a class and the greatest entry within the bits that they have.
+func TestClassesFit(t *testing.T) {
+	if classCount >= 1<<(64-classShift) {
+		t.Errorf("%d classes do not fit into %d bits", classCount, 64-classShift)
+	}
+	if core.MaxTimers != 1<<timerBits {
+		t.Errorf("%d timers, and %d bits for their numbers", core.MaxTimers, timerBits)
+	}
+	e := entry{ord: uint64(classDeliver)<<classShift | 1<<classShift - 1}
+	if e.class() != classDeliver {
+		t.Errorf("class %d", e.class())
+	}
+}

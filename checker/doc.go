@@ -15,6 +15,6 @@
 //	v := j.Finish(checker.Ending{T: end, Complete: true})
 //	if v.Safety() { ... }
 //
-// One file holds one property, headed by its sentence from protocol.md; world.go is the picture of the run that they
+// One file holds one property, headed by its sentence from docs/protocol.md; world.go is the picture of the run that they
 // share. Linearizability, collective operations and conformance are judged elsewhere.
 package checker

@@ -166,7 +166,7 @@ func (j *Judge) suspect(ev *trace.Event) {
 	j.quorumLoss.update(w, ev.Node)
 	j.livelock.fault()
 	if !w.nodes[ev.Peer].gone() { // a true one is within the bound of the death that it answers
-		j.late.arose = ev.T
+		j.late.arises(ev.T)
 	}
 }
 
@@ -177,7 +177,7 @@ func (j *Judge) trust(ev *trace.Event) {
 	}
 	j.history.trust(w, ev.Node, ev.Peer)
 	j.quorumLoss.update(w, ev.Node)
-	j.late.arose = ev.T
+	j.late.arises(ev.T)
 }
 
 func (j *Judge) install(ev *trace.Event) {
@@ -215,7 +215,7 @@ func (j *Judge) end(ev *trace.Event) {
 	n.why = endWhy(ev.Why)
 	n.excludedAtEnd = j.eviction.nodes[ev.Node].epoch > 0
 	j.quorumLoss.update(w, ev.Node)
-	j.late.arose = ev.T
+	j.late.arises(ev.T)
 }
 
 func (j *Judge) panics(ev *trace.Event) {
@@ -245,7 +245,8 @@ func (j *Judge) environment(ev *trace.Event) {
 		j.act(ev)
 	}
 	j.livelock.fault()
-	j.late.arose, w.lastEnv = ev.T+j.afterglow(ev), ev.T
+	j.late.arises(ev.T + j.afterglow(ev))
+	w.lastEnv = ev.T
 }
 
 // afterglow is how long after an act's end messages may still be on their way that it has delayed: behind a slow node, or

@@ -36,6 +36,9 @@ type lateFold struct {
 	blind string // why an install could not be judged; empty if each could
 }
 
+// arises notes something that an install may answer. An act's end may do so for a while: see Judge.afterglow.
+func (f *lateFold) arises(t int64) { f.arose = max(f.arose, t) }
+
 func (f *lateFold) reset() { f.arose, f.blind = 0, "" }
 
 func (f *lateFold) install(w *world, set *settings, in *install, out *findings) {
@@ -59,7 +62,7 @@ func (f *lateFold) install(w *world, set *settings, in *install, out *findings) 
 
 // unjudged notes that an install could not be judged. It is then itself something that the others' installs answer.
 func (f *lateFold) unjudged(in *install, why string) {
-	f.arose = in.t
+	f.arises(in.t)
 	if f.blind == "" {
 		f.blind = why
 	}

@@ -7,7 +7,7 @@ import (
 	"nexarsim/checker/trace"
 )
 
-// The names of the properties that a verdict can name. S and L numbers refer to protocol.md.
+// The names of the properties that a verdict can name. S and L numbers refer to docs/protocol.md.
 const (
 	Agreement       = "agreement"       // S1
 	CommID          = "comm-id"         // S5

@@ -101,6 +101,11 @@ func TestQuorumLoss(t *testing.T) {
 			90s told 2 quorum-lost 0 old=2 new=2 size=4 dead=0,1
 			91s trust 2 0,1
 			180s over`, ""},
+		{"its clock was set", `world 4
+			15s suspect 2 0,1
+			20s skew 2 1 step=-1h
+			20s skew-end 2 1 step=-1h
+			90s over`, "?quorum-loss"},
 		{"another view, still no quorum: said already", `world 5
 			15s suspect 4 0..2
 			20s told 4 quorum-lost 0 old=4 new=4 size=5 dead=0..2

@@ -273,6 +273,13 @@ func TestLate(t *testing.T) {
 			21s slow-end 1ms 1
 			BEYOND recover 0..3 1 0..3
 			200s over`, ""},
+		{"lost on streams until then, and still sent again", `world 5
+			7s loss 0.5
+			10s loss-end 0.5
+			crash 4
+			15s suspect 0..3 4
+			BEYOND recover 0..3 1 0..3
+			200s over`, ""},
 		{"an act in force", `world 5
 			10s slow 1ms 1
 			10s crash 4

@@ -17,17 +17,18 @@ func TestReadSettings(t *testing.T) {
 		cfg              checker.Config
 		net              checker.Network
 	}{
-		{"", "", defaults, checker.Network{LatencyMax: 2 * ms}},
-		{"{}", `{"network":{}}`, defaults, checker.Network{LatencyMax: 2 * ms}},
+		{"", "", defaults, checker.Network{IdleTimeout: 30000 * ms, LatencyMax: 2 * ms}},
+		{"{}", `{"network":{}}`, defaults, checker.Network{IdleTimeout: 30000 * ms, LatencyMax: 2 * ms}},
 		{
 			`{"policy":"manual","heartbeat_interval":"50ms","heartbeat_timeout":"200ms","recovery_timeout":"2s","other":[]}`, `{"x":1}`,
-			checker.Config{Policy: "manual", HeartbeatInterval: 50 * ms, HeartbeatTimeout: 200 * ms, RecoveryTimeout: 2000 * ms}, checker.Network{LatencyMax: 2 * ms},
+			checker.Config{Policy: "manual", HeartbeatInterval: 50 * ms, HeartbeatTimeout: 200 * ms, RecoveryTimeout: 2000 * ms}, checker.Network{IdleTimeout: 30000 * ms, LatencyMax: 2 * ms},
 		},
-		{"", `{"network":{"latency":"1ms..7ms","loss":0.125}}`, defaults, checker.Network{LatencyMax: 7 * ms, Loss: 125_000_000}},
-		{"", `{"network":{"latency":"3ms"}}`, defaults, checker.Network{LatencyMax: 3 * ms}},
-		{"", `{"network":{"latency":{"exponential":{"min":"1ms","mean":"2ms"}}}}`, defaults, checker.Network{LatencyMax: 25 * ms}},
-		{"", `{"network":{"latency":{"bimodal":{"fast":"1ms..2ms","slow":"8ms..9ms","share":0.1}}}}`, defaults, checker.Network{LatencyMax: 9 * ms}},
-		{`{"heartbeat_interval":1000000}`, "", checker.Config{Policy: "automatic", HeartbeatInterval: ms, HeartbeatTimeout: 5000 * ms, RecoveryTimeout: 30000 * ms}, checker.Network{LatencyMax: 2 * ms}},
+		{"", `{"network":{"latency":"1ms..7ms","loss":0.125}}`, defaults, checker.Network{IdleTimeout: 30000 * ms, LatencyMax: 7 * ms, Loss: 125_000_000}},
+		{"", `{"network":{"transport":"datagram","idle_timeout":"7ms"}}`, defaults, checker.Network{LatencyMax: 2 * ms, Datagram: true, IdleTimeout: 7 * ms}},
+		{"", `{"network":{"latency":"3ms"}}`, defaults, checker.Network{IdleTimeout: 30000 * ms, LatencyMax: 3 * ms}},
+		{"", `{"network":{"latency":{"exponential":{"min":"1ms","mean":"2ms"}}}}`, defaults, checker.Network{IdleTimeout: 30000 * ms, LatencyMax: 25 * ms}},
+		{"", `{"network":{"latency":{"bimodal":{"fast":"1ms..2ms","slow":"8ms..9ms","share":0.1}}}}`, defaults, checker.Network{IdleTimeout: 30000 * ms, LatencyMax: 9 * ms}},
+		{`{"heartbeat_interval":1000000}`, "", checker.Config{Policy: "automatic", HeartbeatInterval: ms, HeartbeatTimeout: 5000 * ms, RecoveryTimeout: 30000 * ms}, checker.Network{IdleTimeout: 30000 * ms, LatencyMax: 2 * ms}},
 	} {
 		cfg, net, err := checker.ReadSettings(&trace.Header{Config: []byte(c.config), Scenario: []byte(c.scenario)})
 		if err != nil || cfg != c.cfg || net != c.net {

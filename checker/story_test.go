@@ -27,7 +27,7 @@ import (
 //	10s used 1<0 vote 0 at 0 [group=aa]                              receiver, sender, message's epoch, receiver's epoch
 //	10s call 0 read 1
 //	10s partition 0,1|2,3      heal 0,1|2,3      cut 0>1,1>0      rejoin 0>1,1>0      loss 0.3 [0>1]   slow 20ms 1   hold 0
-//	10s skew 1 1.01        injected 1:2       app recover 0,1        and the ends: loss-end, slow-end, hold-end, skew-end, injected-end
+//	10s skew 1 1.01 [step=1s]    injected 1:2       app recover 0,1        and the ends: loss-end, slow-end, hold-end, skew-end, injected-end
 //	60s over               (or "stopped": the run did not come to its own end)
 //
 // Times may be left out: the last one goes on. # begins a comment.
@@ -211,7 +211,8 @@ func (s *story) act(words []string) {
 		d, _ := time.ParseDuration(words[1])
 		a.By, a.Nodes = int64(d), nodes(words[2])
 	case "skew", "skew-end":
-		a.Skew = []trace.ClockSkew{{Node: number(words[1]), Rate: rate(words[2])}}
+		step, _ := time.ParseDuration(or(options(words[3:])["step"], "0s"))
+		a.Skew = []trace.ClockSkew{{Node: number(words[1]), Rate: rate(words[2]), Step: int64(step)}}
 	case "hold", "hold-end":
 		a.Nodes = nodes(words[1])
 	case "app":

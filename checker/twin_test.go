@@ -12,7 +12,7 @@ import (
 )
 
 // The twins judge S1, S2, S4 and S5 again, from the whole trace at once and without a thought for cost, written from
-// protocol.md's sentences and not from the folds. Each gives the number of the first event at which its property breaks,
+// docs/protocol.md's sentences and not from the folds. Each gives the number of the first event at which its property breaks,
 // len(evs) for the end of the run, -1 for never.
 
 // lineage is the members of each view that a node went through, its latest one last.

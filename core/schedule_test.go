@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var runsFlag = commandline.Int("core.runs", 3000, "how many random schedules the protocol has to survive")
+var runsFlag = commandline.Int("core.runs", 40000, "how many random schedules the protocol has to survive")
 var seedFlag = commandline.Uint64("core.seed", 1, "the first seed of the random schedules")
 
 // A program is a schedule as bytes: each step reads a byte that says what kind of thing happens, and one for each choice,
@@ -86,7 +86,14 @@ type schedule struct {
 }
 
 // runProgram runs a program to its end, heals, and judges. The result is "" or what was violated.
-func runProgram(t testing.TB, bytes []byte, book *commBook, reach *reach, story *strings.Builder) (violation string) {
+func runProgram(t testing.TB, bytes []byte, book *commBook, reach *reach, story *strings.Builder) string {
+	s := newSchedule(t, bytes, book)
+	s.reach, s.story = reach, story
+	return s.run()
+}
+
+// newSchedule is a program whose head has been read.
+func newSchedule(t testing.TB, bytes []byte, book *commBook) *schedule {
 	s := &schedule{program: program{bytes: bytes}}
 	n := worldSizes[s.choose(len(worldSizes))]
 	head := s.choose(256)
@@ -104,13 +111,17 @@ func runProgram(t testing.TB, bytes []byte, book *commBook, reach *reach, story 
 	s.often = act(s.choose(int(actCount)))
 	s.spare = s.choose(n + 1)
 	s.world = newWorld(t, n, cfg, book)
-	s.reach, s.story = reach, story
+	return s
+}
+
+// run takes the program's steps. The result is "" or what was violated.
+func (s *schedule) run() (violation string) {
 	defer func() {
 		if r := recover(); r != nil {
 			violation = fmt.Sprintf("a step panics: %v\n%s", r, debug.Stack())
 		}
 	}()
-	s.say("world %d, rule %v, policy %v", n, cfg.Rule, cfg.Policy)
+	s.say("world %d, rule %v, policy %v", len(s.nodes), s.cfg.Rule, s.cfg.Policy)
 	s.startAll()
 	for s.more() && s.judge.err == "" {
 		s.act()

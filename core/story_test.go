@@ -26,9 +26,11 @@ import (
 //	flight, state [node=1]     what is under way; what the nodes think
 //	advance 5s                 internal detector: the clock goes on, timers fire, messages arrive at once
 //	delay 1->0, flow 1->0      its messages stay under way from now on; no longer
+//	cut 1->0 2-3.., mend ..    what is under way there is lost, and all that follows, in one direction or both
 //	sleep node=2               it takes no step until: wake node=2 (overdue timers first, then what waited for it)
 //
-// The judge of the random schedules reads along. Output tells neither heartbeats nor the timers that belong to them.
+// The judge of the random schedules reads along. Output tells neither heartbeats nor timers; "no use": the message did not
+// count. What every story opens with is what it shows.
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		s := &teller{t: t}
@@ -39,21 +41,24 @@ func TestStories(t *testing.T) {
 			}
 			var out strings.Builder
 			for _, line := range lines {
-				if len(lines) > 1 {
+				told := s.command(t, d.Pos, line)
+				if verb, _, _ := strings.Cut(line, " "); told == "" {
+					fmt.Fprintf(&out, "%s: nothing\n", line)
+				} else if !slices.Contains(selfEvident, verb) && len(lines) > 1 {
 					fmt.Fprintf(&out, "%s\n", line)
 				}
-				out.WriteString(s.command(t, d.Pos, line))
+				out.WriteString(told)
 				if s.judge.err != "" {
 					t.Fatalf("%s: %s: %s", d.Pos, line, s.judge.err)
 				}
-			}
-			if out.Len() == 0 {
-				return "ok\n"
 			}
 			return out.String()
 		})
 	})
 }
+
+// selfEvident is the commands whose outcome repeats them.
+var selfEvident = []string{"new", "crash", "suspect", "trust", "deliver", "drop", "duplicate", "foreign", "delay", "flow", "sleep"}
 
 // teller is the world of a story.
 type teller struct {
@@ -62,6 +67,7 @@ type teller struct {
 	delayed map[[2]NodeID]bool
 	asleep  map[NodeID]bool
 	dying   map[NodeID]int
+	lost    map[[2]NodeID]bool // cut links
 }
 
 // command runs one line and returns what came of it.
@@ -85,7 +91,7 @@ func (s *teller) command(t *testing.T, pos, line string) string {
 	}
 	if words[0] == "new" {
 		s.start(t, args)
-		return ""
+		return fmt.Sprintf("  %d nodes, policy %v, rule %v\n", len(s.nodes), s.cfg.Policy, s.cfg.Rule)
 	}
 	var story strings.Builder
 	s.story = &story
@@ -100,7 +106,8 @@ func (s *teller) command(t *testing.T, pos, line string) string {
 		s.judge.seats[node("by")].witnessed |= mask(node("of"))
 		s.step(node("by"), Input{Kind: InDead, Peer: node("of")})
 	case "deliver", "drop", "duplicate", "foreign":
-		if !s.packets(words[0], bare) {
+		mayBeNone := words[0] == "drop" || len(bare) > 0 && bare[0] == "all"
+		if !s.packets(words[0], bare) && !mayBeNone {
 			t.Fatalf("%s: %s: no such message is under way", pos, line)
 		}
 	case "heartbeat":
@@ -115,9 +122,9 @@ func (s *teller) command(t *testing.T, pos, line string) string {
 	case "crash":
 		if after, err := strconv.Atoi(args["after"]); err == nil {
 			s.dying[node("node")] = after
-		} else {
-			s.crash(node("node"))
+			return "  " + line + "\n"
 		}
+		s.crash(node("node"))
 	case "call":
 		s.call(node("node"), args["op"])
 	case "shutdown":
@@ -126,6 +133,7 @@ func (s *teller) command(t *testing.T, pos, line string) string {
 		for s.packets("deliver", nil) {
 		}
 	case "flight":
+		s.purge()
 		for _, p := range s.flight {
 			s.say("  %d->%d %s", p.from, p.to, messageText(&p.msg))
 		}
@@ -144,8 +152,19 @@ func (s *teller) command(t *testing.T, pos, line string) string {
 	case "delay", "flow":
 		from, to := link(bare[0])
 		s.delayed[[2]NodeID{from, to}] = words[0] == "delay"
+		return "  " + line + "\n"
+	case "cut", "mend":
+		for _, text := range bare {
+			if a, b, both := strings.Cut(text, "-"); both && !strings.HasPrefix(b, ">") {
+				s.cutLink(b+"->"+a, words[0] == "cut")
+				text = a + "->" + b
+			}
+			s.cutLink(text, words[0] == "cut")
+		}
+		return "  " + strings.Join(bare, " ") + "\n"
 	case "sleep":
 		s.asleep[node("node")] = true
+		return "  " + line + "\n"
 	case "wake":
 		s.wake(node("node"))
 	default:
@@ -170,7 +189,7 @@ func (s *teller) start(t *testing.T, args map[string]string) {
 	}
 	s.world = newWorld(t, n, cfg, newCommBook())
 	s.now = clockStart
-	s.delayed, s.asleep, s.dying = map[[2]NodeID]bool{}, map[NodeID]bool{}, map[NodeID]int{}
+	s.delayed, s.asleep, s.dying, s.lost = map[[2]NodeID]bool{}, map[NodeID]bool{}, map[NodeID]int{}, map[[2]NodeID]bool{}
 	s.startAll()
 }
 
@@ -183,6 +202,16 @@ func link(text string) (from, to NodeID) {
 		panic("expected FROM->TO, found " + text)
 	}
 	return NodeID(x), NodeID(y)
+}
+
+func (s *teller) cutLink(text string, cut bool) {
+	from, to := link(text)
+	s.lost[[2]NodeID{from, to}] = cut
+}
+
+// purge loses what is under way on cut links.
+func (s *teller) purge() {
+	s.flight = slices.DeleteFunc(s.flight, func(p packet) bool { return s.lost[[2]NodeID{p.from, p.to}] })
 }
 
 // packets delivers, drops or duplicates the oldest message of the given link and kind, or all that are under way now.
@@ -201,6 +230,7 @@ func (s *teller) packets(verb string, words []string) bool {
 		return len(words) < 2 || p.msg.Kind.String() == words[1]
 	}
 	done := 0
+	s.purge()
 	for range len(s.flight) {
 		k := slices.IndexFunc(s.flight, matches)
 		if k < 0 || done > 0 && !all {
@@ -218,20 +248,32 @@ func (s *teller) one(verb string, k int) {
 	if verb != "duplicate" && verb != "foreign" {
 		s.take(k)
 	}
-	if p.msg.Kind != Heartbeat {
-		s.say("  %s %d->%d %s", verb, p.from, p.to, messageText(&p.msg))
-	}
-	if verb == "drop" {
-		return
-	}
+	before := s.story.String()
+	s.story.Reset()
+	use := ""
 	if verb == "foreign" {
 		p.msg.Group++
 	}
-	if after, ok := s.dying[p.to]; ok {
+	if after, ok := s.dying[p.to]; ok && verb != "drop" {
 		delete(s.dying, p.to)
 		s.cut = after
 	}
-	s.deliver(p)
+	if verb != "drop" {
+		s.deliver(p)
+		if !slices.ContainsFunc(s.out.List(), func(e Effect) bool { return e.Kind == OutUsed }) {
+			use = "; no use"
+		}
+		if !s.alive(p.to) {
+			use = ""
+		}
+	}
+	came := s.story.String()
+	s.story.Reset()
+	s.story.WriteString(before)
+	if p.msg.Kind != Heartbeat || came != "" || verb == "duplicate" {
+		s.say("  %s %d->%d %s%s", verb, p.from, p.to, messageText(&p.msg), use)
+	}
+	s.story.WriteString(came)
 }
 
 func (s *teller) call(i NodeID, op string) {
@@ -285,6 +327,7 @@ func (s *teller) fireTold(i NodeID, id TimerID) {
 // arrive delivers, in order, what is under way to nodes that are awake, on links that nobody delays.
 func (s *teller) arrive() {
 	for {
+		s.purge()
 		k := slices.IndexFunc(s.flight, func(p packet) bool {
 			return !s.delayed[[2]NodeID{p.from, p.to}] && !s.asleep[p.to]
 		})

@@ -29,7 +29,8 @@ type world struct {
 	judge   *judge
 	cut     int // with the next step the node dies after so many effects; below 0: it does not
 	reach   *reach
-	story   *strings.Builder // what happens, in words; nil: nobody reads it
+	story   *strings.Builder         // what happens, in words; nil: nobody reads it
+	before  func(n *Node, in *Input) // sees every step before it is taken; may be nil
 }
 
 // flightMax bounds what is under way: beyond it the oldest is lost, as a network may.
@@ -96,6 +97,9 @@ func (w *world) step(i NodeID, in Input) {
 		w.armed[i] &^= 1 << in.Timer
 	case InShutdown:
 		w.closed |= mask(i)
+	}
+	if w.before != nil {
+		w.before(n, &in)
 	}
 	w.out.Reset()
 	n.Step(w.now, &in, &w.out)
@@ -166,7 +170,7 @@ func (w *world) perform(i NodeID, e *Effect) {
 	}
 }
 
-// tell writes effects into the story, a broadcast as one line, and nothing of heartbeats.
+// tell writes effects into the story: a broadcast as one line, nothing of heartbeats and timers.
 func (w *world) tell(i NodeID, list []Effect) {
 	for k := 0; k < len(list); k++ {
 		e := &list[k]
@@ -188,15 +192,8 @@ func (w *world) tell(i NodeID, list []Effect) {
 
 func (w *world) tellOne(i NodeID, e *Effect) {
 	switch e.Kind {
-	case OutSetTimer, OutCancelTimer:
-		verb := map[EffectKind]string{OutSetTimer: "sets", OutCancelTimer: "cancels"}[e.Kind]
-		if e.Timer != timerTick && e.Timer != timerSilence {
-			w.say("  %d %s %s", i, verb, timerNames[e.Timer])
-		}
 	case OutBelieve:
 		w.say("  %d %s %d", i, beliefNames[e.Suspected], e.Peer)
-	case OutUsed:
-		w.say("  %d uses it", i)
 	case OutInstall:
 		in := w.out.Install(e)
 		w.say("  %d installs epoch %d: %v without %v", i, in.View.Epoch, in.View.Members(), in.Dead)

@@ -23,14 +23,14 @@ func TestTogether(t *testing.T) {
 		for _, r := range rapid.SliceOfN(rate, 0, 6).Draw(t, "rates") {
 			elsewhere := rapid.Bool().Draw(t, "elsewhere")
 			if elsewhere {
-				rules = append(rules, rule{rate: r, links: []Link{{1, 0}}})
+				rules = append(rules, rule{rate: r, links: []Link{{1, 0}}, until: Forever}, rule{rate: r, until: 7})
 				continue
 			}
-			rules = append(rules, rule{rate: r})
+			rules = append(rules, rule{rate: r, until: rapid.SampledFrom([]int64{8, Forever}).Draw(t, "until")})
 			exact.Mul(exact, big.NewRat(PPB-r, PPB))
 			certain = certain || r == PPB
 		}
-		got := together(base, rules, 0, 1)
+		got := together(base, rules, 0, 1, 7)
 		off := exact.Sub(big.NewRat(PPB-got, PPB), exact)
 		if off.Sign() > 0 || off.Cmp(big.NewRat(-int64(len(rules)), PPB)) < 0 {
 			t.Fatalf("together is %d, off by %v", got, off)
@@ -45,7 +45,7 @@ func TestTogether(t *testing.T) {
 func TestRatesAreMet(t *testing.T) {
 	const sends = 50_000
 	n := New(Config{World: 2, Latency: Uniform(1, 1), Loss: PPB / 10, Duplicate: PPB / 5, Reorder: true}, quick(3))
-	n.AddLoss(1, PPB*3/10, nil)
+	n.AddLoss(1, PPB*3/10, nil, Forever)
 	n.AddDuplicate(2, PPB/2, []Link{{0, 1}})
 	lost, twice := 0, 0
 	for i := range uint64(sends) {
@@ -96,6 +96,25 @@ func TestStreamSendsAgain(t *testing.T) {
 			t.Errorf("lost %d times: %q, arrives %v, want it dropped", lost, f.Why, at)
 		case want != 0 && !slices.Equal(at, []int64{want}):
 			t.Errorf("lost %d times: %q, arrives %v, want %d", lost, f.Why, at, want)
+		}
+	}
+}
+
+// TestStreamOutlastsLoss: what a stream sends again is lost only as long as the act lasts.
+func TestStreamOutlastsLoss(t *testing.T) {
+	const begin, delay, wait = 100, 1000, 3*1000 + 1_000_000
+	for _, c := range []struct{ until, want int64 }{
+		{begin, begin + delay},               // it has ended
+		{begin + 1, begin + delay + wait},    // it ends before the second attempt
+		{begin + wait, begin + delay + wait}, // at the very moment
+		{begin + wait + 1, begin + delay + 3*wait},
+		{Forever, 0},
+	} {
+		n := New(Config{World: 2, Stream: true, Latency: Uniform(delay, delay), Reorder: true, IdleTimeout: int64(30 * time.Second)}, answers(1000))
+		n.AddLoss(1, PPB, nil, c.until)
+		f := n.Send(begin, 0, 1, Key{})
+		if at := f.Arrivals(); c.want == 0 && f.Why != DropIdle || c.want != 0 && !slices.Equal(at, []int64{c.want}) {
+			t.Errorf("lost until %d: %q, arrives %v, want %d", c.until, f.Why, at, c.want)
 		}
 	}
 }
@@ -244,7 +263,7 @@ func TestActsEndInAnyOrder(t *testing.T) {
 		rate := map[int]int64{1: PPB / 2, 2: PPB / 4, 3: PPB / 8}
 		for id := 1; id <= 3; id++ {
 			n.AddSlow(id, []int{0}, by[id])
-			n.AddLoss(id, rate[id], nil)
+			n.AddLoss(id, rate[id], nil, Forever)
 			slow += by[id]
 			lossless = lossless * (PPB - rate[id]) / PPB
 		}
@@ -256,7 +275,7 @@ func TestActsEndInAnyOrder(t *testing.T) {
 			if got := n.Latency(0, 1, Key{}); got != 1+slow {
 				t.Errorf("order %v: after the end of %d: a latency of %d, want %d", order, id, got, 1+slow)
 			}
-			if got := n.LossRate(0, 1); math.Abs(float64(got-(PPB-lossless))) > 10 {
+			if got := n.LossRate(0, 1, 0); math.Abs(float64(got-(PPB-lossless))) > 10 {
 				t.Errorf("order %v: after the end of %d: a loss of %d, want %d", order, id, got, PPB-lossless)
 			}
 		}

@@ -18,6 +18,8 @@ type op struct {
 	rate  int64
 	links []Link // of an act; nil: all, for loss and duplication
 	nodes []int
+	lasts int64 // loss: for how long, 0 to the end
+	until int64
 }
 
 // anOp draws one. Two ends open again together, as both close first: see sim for why.
@@ -46,6 +48,7 @@ func anOp(t *rapid.T, world int) op {
 		if rapid.Bool().Draw(t, "one link") {
 			o.links = []Link{{o.a, o.b}}
 		}
+		o.lasts = rapid.SampledFrom([]int64{0, 0, 100, 3_000_000}).Draw(t, "lasts")
 	case "slow":
 		o.nodes = []int{o.a}
 		o.rate = rapid.SampledFrom([]int64{1, 1000}).Draw(t, "by")
@@ -148,7 +151,7 @@ func (d *driver) do(o *op) {
 	for _, l := range []Link{{o.a, o.b}, {o.b, o.a}} {
 		since, closed := d.net.ClosedSince(l.From, l.To)
 		d.say("%v open %t since %d %t connected %t idle %t loss %d", l, d.net.Open(l.From, l.To), since, closed,
-			d.net.Connected(l.From, l.To), d.net.Idle(d.now, l.From, l.To), d.net.LossRate(l.From, l.To))
+			d.net.Connected(l.From, l.To), d.net.Idle(d.now, l.From, l.To), d.net.LossRate(l.From, l.To, d.now))
 		d.twin.look(d, l)
 	}
 }
@@ -156,7 +159,11 @@ func (d *driver) do(o *op) {
 func (d *driver) begin(o *op, id int) {
 	switch o.kind {
 	case "loss":
-		d.net.AddLoss(id, o.rate, o.links)
+		o.until = Forever
+		if o.lasts > 0 {
+			o.until = d.now + o.lasts
+		}
+		d.net.AddLoss(id, o.rate, o.links, o.until)
 	case "duplicate":
 		d.net.AddDuplicate(id, o.rate, o.links)
 	case "slow":
@@ -285,11 +292,11 @@ func (w *twin) end(id int) {
 	}
 }
 
-// rate is the exact rate at which at least one of the causes in force strikes, and how many there are.
-func (w *twin) rate(kind string, base int64, l Link) (r *big.Rat, causes int64) {
+// rate is the exact rate at which at least one of the causes in force at an instant strikes, and how many there are.
+func (w *twin) rate(kind string, base int64, l Link, at int64) (r *big.Rat, causes int64) {
 	miss := big.NewRat(PPB-base, PPB)
 	for _, o := range w.acts {
-		if o.kind == kind && (o.links == nil || slices.Contains(o.links, l)) {
+		if o.kind == kind && (kind != "loss" || at < o.until) && (o.links == nil || slices.Contains(o.links, l)) {
 			miss.Mul(miss, big.NewRat(PPB-o.rate, PPB))
 			causes++
 		}
@@ -328,8 +335,8 @@ func (w *twin) look(d *driver, l Link) {
 	if d.net.Connected(l.From, l.To) == w.closed[l] {
 		d.t.Fatalf("%v: connected %t", l, !w.closed[l])
 	}
-	exact, causes := w.rate("loss", w.cfg.Loss, l)
-	off := exact.Sub(big.NewRat(d.net.LossRate(l.From, l.To), PPB), exact)
+	exact, causes := w.rate("loss", w.cfg.Loss, l, d.now)
+	off := exact.Sub(big.NewRat(d.net.LossRate(l.From, l.To, d.now), PPB), exact)
 	if off.Sign() < 0 || off.Cmp(big.NewRat(causes, PPB)) > 0 {
 		d.t.Fatalf("%v: loss rate %d, off by %v", l, d.net.LossRate(l.From, l.To), off)
 	}
@@ -340,8 +347,8 @@ func (w *twin) send(d *driver, from, to int, f *Fate) {
 		return
 	}
 	l, at := Link{from, to}, f.Arrivals()
-	loss, _ := w.rate("loss", w.cfg.Loss, l)
-	twice, _ := w.rate("duplicate", w.cfg.Duplicate, l)
+	loss, _ := w.rate("loss", w.cfg.Loss, l, d.now)
+	twice, _ := w.rate("duplicate", w.cfg.Duplicate, l, d.now)
 	var allowed []Why
 	switch {
 	case w.closed[l]:
@@ -355,7 +362,11 @@ func (w *twin) send(d *driver, from, to int, f *Fate) {
 		if w.cfg.Stream {
 			lost = DropIdle
 		}
-		if loss.Cmp(big.NewRat(1, 1)) < 0 {
+		least := loss // what a stream sends again is lost only while the acts last
+		if w.cfg.Stream {
+			least, _ = w.rate("loss", w.cfg.Loss, l, Forever-1)
+		}
+		if least.Cmp(big.NewRat(1, 1)) < 0 {
 			allowed = append(allowed, Delivered)
 		}
 		if loss.Sign() > 0 {

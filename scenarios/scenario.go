@@ -21,7 +21,7 @@ type Scenario struct {
 // Range is a closed interval of whole numbers.
 type Range struct{ Min, Max int }
 
-// Model is a failure model of protocol.md.
+// Model is a failure model of docs/protocol.md.
 type Model uint8
 
 // The failure models.

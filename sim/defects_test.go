@@ -172,3 +172,10 @@ func TestDigestCoversEffects(t *testing.T) {
 		}
 	}
 }
+
+// A run of W(8) after the first allocates at most 50 times (performance.md).
+func TestAllocationsGoal(t *testing.T) {
+	if got := allocationsOf(t); got > 50 {
+		t.Errorf("%.0f allocations for each run of W(8), want at most 50", got)
+	}
+}

@@ -30,14 +30,14 @@ func TestJSONAgainstStandardLibrary(t *testing.T) {
 		`[]`, `[1]`, `[1,]`, `[,1]`, `[1 2]`, `[1,2`, `]`, `[[]]`, `[}`,
 		`{}`, `{"a":1}`, `{"a":1,}`, `{a:1}`, `{"a"}`, `{"a" :1}`, `{"a":}`, `{,}`, `{1:2}`, `{"a":1 "b":2}`, `{"":{"":[null,{}]}}`, ` 1 `, ``,
 	} {
-		if got, want := accepts(value), json.Valid([]byte(`{"z":` + value + `}`)); got != want {
+		if got, want := accepts(value), json.Valid([]byte(`{"z":`+value+`}`)); got != want {
 			t.Errorf("%s: accepted is %v, expected %v", value, got, want)
 		}
 	}
 	alphabet := []string{`{`, `}`, `[`, `]`, `,`, `:`, `"a"`, `"b"`, `1`, `-2.5`, `null`, `true`, ` `}
 	r := rand.New(rand.NewPCG(3, 4))
 	valid := 0
-	for range 20_000 {
+	for range 6_000 {
 		var b strings.Builder
 		for range 1 + r.IntN(7) {
 			b.WriteString(alphabet[r.IntN(len(alphabet))])
@@ -51,7 +51,7 @@ func TestJSONAgainstStandardLibrary(t *testing.T) {
 			t.Fatalf("%s: accepted is %v, expected %v", value, got, want)
 		}
 	}
-	if valid < 400 {
+	if valid < 100 {
 		t.Errorf("only %d of the values are valid", valid)
 	}
 }

@@ -111,7 +111,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// everyKind is a trace in which each kind stands, with the fields of contract.md's examples.
+// everyKind is a trace in which each kind stands, with the fields that the format names.
 func everyKind() []trace.Event {
 	links := []trace.Link{{From: 3, To: 2}}
 	vote := &trace.Message{Type: "vote", Group: 0x9a3f00000000beef, Coordinator: 0, Set: []int{4}}

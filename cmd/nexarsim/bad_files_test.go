@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // goodHeader is the first line of a trace of two nodes.
 const goodHeader = `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"quorum","world":2,"model":"asynchronous","config":{},"scenario":{},"seed":"1","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"},{"node":1,"id":"b"}]}` + "\n"
 
@@ -20,8 +22,8 @@ var badTraces = []badCase{
 	{name: "trace-world-beyond", args: "check FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"quorum","world":4097}` + "\n"},
 	{name: "trace-nodes-missing", args: "check FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"quorum","world":2,"model":"asynchronous","config":{},"scenario":{},"seed":"1","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"}]}` + "\n"},
 	{name: "trace-config", args: "check FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"quorum","world":1,"model":"asynchronous","config":{"heartbeat_timeout":"soon"},"scenario":{},"seed":"1","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"}]}` + "\n"},
-	{name: "trace-long-line", args: "check FILE", file: "t.jsonl", make: repeat(goodHeader+`{"seq":1,"t":0,"node":0,"ev":"panic","error":"`, "a", 100*mega, "\"}\n")},
-	{name: "trace-long-header", args: "check FILE", file: "t.jsonl", make: repeat(`{"format":"`, "a", 100*mega, "\n")},
+	{name: "trace-long-line", args: "check FILE", file: "t.jsonl", text: goodHeader + `{"seq":1,"t":0,"node":0,"ev":"panic","error":"`, long: true},
+	{name: "trace-long-header", args: "check FILE", file: "t.jsonl", text: `{"format":"`, long: true},
 	{name: "trace-nesting", args: "check FILE", file: "t.jsonl", make: repeat(goodHeader+`{"seq":1,"t":0,"node":0,"ev":"install","members":`, "[", mega, "\n")},
 	{name: "trace-nesting-value", args: "check FILE", file: "t.jsonl", make: repeat(goodHeader+`{"seq":1,"t":0,"node":0,"ev":"call","op":"read","phase":"end","n":1,"epoch":0,"value":`, "[", mega, "\n")},
 	{name: "trace-event-unknown", args: "check FILE", file: "t.jsonl", text: traceOf(`{"seq":1,"t":0,"node":0,"ev":"crush"}` + "\n")},
@@ -47,7 +49,7 @@ var badTraces = []badCase{
 	{name: "replay-no-scenario", args: "replay FILE", file: "t.jsonl", text: goodHeader},
 	{name: "replay-seed", args: "replay FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"quorum","world":1,"model":"asynchronous","config":{},"scenario":{"name":"one","world":1},"seed":"0","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"}]}` + "\n"},
 	{name: "replay-protocol", args: "replay FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"classic","world":1,"model":"asynchronous","config":{},"scenario":{"name":"one","world":1},"seed":"1","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"}]}` + "\n"},
-	{name: "replay-long-line", args: "replay FILE", file: "t.jsonl", make: repeat(goodHeader+`{"seq":1,"t":0,"node":0,"ev":"panic","error":"`, "a", 100*mega, "\"}\n")},
+	{name: "replay-long-line", args: "replay FILE", file: "t.jsonl", text: strings.Replace(goodHeader, `"scenario":{}`, `"scenario":{"name":"one","world":2}`, 1) + `{"seq":1,"t":0,"node":0,"ev":"panic","error":"`, long: true},
 }
 
 const (
@@ -67,9 +69,10 @@ var badDocuments = []badCase{
 	{name: "merge-no-parts", args: "merge FILE", file: "d.json", text: `{` + goodShape + `}`},
 	{name: "merge-runs-text", args: "merge FILE", file: "d.json", text: "{\n\"runs\": \"many\"}"},
 	{name: "merge-runs-negative", args: "merge FILE", file: "d.json", text: `{"runs": -1}`},
+	{name: "merge-field-twice", args: "merge FILE", file: "d.json", text: "{\n  \"runs\": 1,\n  \"runs\": 2\n}\n"},
 	{name: "merge-nan", args: "merge FILE", file: "d.json", text: `{"runs": NaN}`},
 	{name: "merge-exponent", args: "merge FILE", file: "d.json", text: `{"failure_rate_below": 1e309}`},
-	{name: "merge-large", args: "merge FILE", file: "d.json", make: repeat(`{"digest":"`, "a", 100*mega, `"}`)},
+	{name: "merge-large", args: "merge FILE", file: "d.json", text: `{"digest":"`, long: true},
 	{name: "merge-nesting", args: "merge FILE", file: "d.json", make: repeat(`{"runs":`, "[", mega, "")},
 	{name: "merge-interrupted", args: "merge FILE", file: "d.json", text: goodMerged + `,"interrupted":true}`},
 	{name: "merge-scenario-undescribed", args: "merge FILE", file: "d.json", text: `{` + goodShape + `,"parts":[{"scenarios":["two"],"seeds":"1..9"}]}`},
@@ -83,5 +86,5 @@ var badDocuments = []badCase{
 	{name: "merge-finding-seed", args: "merge FILE", file: "d.json", text: goodMerged + `,"violations":[{"scenario":"one","protocol":"quorum","seed":"0"}]}`},
 	{name: "merge-twice", args: "merge FILE FILE", file: "d.json", text: goodMerged + "}"},
 	{name: "merge-twice-within", args: "merge FILE", file: "d.json", text: `{` + goodShape + `,"parts":[{"scenarios":["one"],"seeds":"1..9"},{"scenarios":["one"],"seeds":"9,12"}]}`},
-	{name: "merge-bomb", args: "merge FILE", file: "d.json", make: repeat(`{`+goodShape+`,"parts":[{"scenarios":["one"],"seeds":"1..9","shards":["1/1000000"`, `,"1/1000000"`, mega, "]}]}")},
+	{name: "merge-bomb", args: "merge FILE", file: "d.json", make: repeat(`{`+goodShape+`,"parts":[{"scenarios":["one"],"seeds":"1..9","shards":["1/1000000"`, `,"1/1000000"`, 600_000, "]}]}")},
 }

@@ -37,7 +37,7 @@ func (a *app) fail(err error) report.Code {
 	case errors.As(err, &use):
 		a.say(use.msg, use.hint)
 	case errors.As(err, &harness):
-		a.say(harness.Error(), "")
+		a.say(harness.Error(), harness.hint)
 		return report.Harness
 	default:
 		a.say(err.Error(), "this is a defect of nexarsim: please report the command line, the version (nexarsim version) and this message")

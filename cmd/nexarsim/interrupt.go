@@ -16,11 +16,9 @@ func interruptible() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
-// untilInterrupt does what cannot be stopped, but leaves it alone once somebody presses ^C, so that files half written
-// are removed. The process ends soon after.
-func untilInterrupt(work func() error) error {
-	ctx, stop := interruptible()
-	defer stop()
+// untilInterrupt does what cannot be stopped, but leaves it alone once the context of interruptible ends, so that files
+// half written are removed. The process ends soon after.
+func untilInterrupt(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	broke := make(chan error, 1)
 	go func() {

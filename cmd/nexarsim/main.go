@@ -115,8 +115,12 @@ func usage(hint, format string, args ...any) error {
 	return &errUsage{fmt.Sprintf(format, args...), hint}
 }
 
-// errHarness is a failure that nobody outside caused, such as a full disk in the middle of a file.
-type errHarness struct{ err error }
+// errHarness is a failure that nobody outside caused, such as a full disk in the middle of a file. Its hint, if it has one,
+// says how to see it again.
+type errHarness struct {
+	err  error
+	hint string
+}
 
 // Error gives the cause.
 func (e *errHarness) Error() string { return e.err.Error() }

@@ -81,7 +81,7 @@ func (f *outFile) Commit() error {
 	}
 	if err != nil {
 		f.Discard()
-		return &errHarness{fmt.Errorf("write %s: %w", f.name, err)}
+		return &errHarness{err: fmt.Errorf("write %s: %w", f.name, err)}
 	}
 	return nil
 }

@@ -53,6 +53,8 @@ func (a *app) replay(args []string, outName string, asDoc bool) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := interruptible()
+	defer stop()
 	var out *outFile
 	if outName != "" {
 		if out, err = createFile(outName); err != nil {
@@ -62,7 +64,7 @@ func (a *app) replay(args []string, outName string, asDoc bool) error {
 	}
 	again := &replayed{recorded: old}
 	start := time.Now()
-	if err := untilInterrupt(func() error { return again.make(out) }); err != nil {
+	if err := untilInterrupt(ctx, func() error { return again.make(out) }); err != nil {
 		return err
 	}
 	if out != nil {
@@ -216,7 +218,7 @@ func (p *replayed) make(out *outFile) error {
 	}
 	put(w.Flush())
 	if failed != nil {
-		return &errHarness{failed}
+		return &errHarness{err: failed}
 	}
 	p.first = c.end()
 	return nil

@@ -89,6 +89,8 @@ func (a *app) run(f *runFlags, args []string) error {
 
 // runOnce makes the run and tells it.
 func (a *app) runOnce(f *runFlags, sc *source, spec sim.Spec) error {
+	ctx, stop := interruptible()
+	defer stop()
 	var out *outFile
 	if f.trace != "" {
 		var err error
@@ -98,7 +100,7 @@ func (a *app) runOnce(f *runFlags, sc *source, spec sim.Spec) error {
 		defer out.Discard()
 	}
 	m := &made{spec: spec, tell: !f.asDoc}
-	if err := untilInterrupt(func() error { return m.make(out) }); err != nil {
+	if err := untilInterrupt(ctx, func() error { return m.make(out) }); err != nil {
 		return err
 	}
 	if out != nil {
@@ -189,7 +191,7 @@ func (m *made) watch(out *outFile, told bool) (*sim.Result, error) {
 		failed = w.Flush()
 	}
 	if failed != nil {
-		return nil, &errHarness{fmt.Errorf("%s: %w", out.name, failed)}
+		return nil, &errHarness{err: fmt.Errorf("%s: %w", out.name, failed)}
 	}
 	if m.res == nil {
 		m.res, m.elapsed = res, time.Since(start)

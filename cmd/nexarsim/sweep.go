@@ -93,12 +93,14 @@ func (a *app) sweep(cmd *cobra.Command, f *sweepFlags, args []string) error {
 	if err != nil {
 		return unrunnable(err)
 	}
+	ctx, stop := interruptible()
+	defer stop()
 	if f.out != "" {
 		if err := createDir(f.out); err != nil {
 			return err
 		}
 	}
-	return a.makeSweep(f, &of, spec, sources, total)
+	return a.makeSweep(ctx, f, &of, spec, sources, total)
 }
 
 // loadAll reads the scenarios of a sweep: the named ones, each once, or all that are built in.
@@ -123,16 +125,14 @@ func loadAll(args []string) ([]source, error) {
 }
 
 // makeSweep makes the runs and tells them.
-func (a *app) makeSweep(f *sweepFlags, of *report.Sweeping, spec sim.SweepSpec, sources []source, total uint64) error {
-	ctx, stop := interruptible()
-	defer stop()
+func (a *app) makeSweep(ctx context.Context, f *sweepFlags, of *report.Sweeping, spec sim.SweepSpec, sources []source, total uint64) error {
 	progress := a.startProgress(total, !f.asDoc)
 	spec.Done = progress.Done
 	start := time.Now()
 	res, err := sim.Sweep(ctx, spec)
 	progress.Stop()
 	if err != nil && !errors.Is(err, context.Canceled) {
-		return err
+		return sweepFailure(err, sources)
 	}
 	doc := report.NewSweep(of, res, time.Since(start))
 	if err != nil {
@@ -155,6 +155,21 @@ func (a *app) makeSweep(f *sweepFlags, of *report.Sweeping, spec sim.SweepSpec, 
 	}
 	a.tellSweep(doc, args)
 	return kept
+}
+
+// sweepFailure adds to a failure of the harness in the middle of a run how to see it again.
+func sweepFailure(err error, sources []source) error {
+	var h *sim.HarnessError
+	if !errors.As(err, &h) {
+		return err
+	}
+	for _, s := range sources {
+		if s.Name == h.Scenario {
+			again := runAgain(s.arg, strconv.FormatUint(h.Seed, 10), h.Protocol, false)
+			return &errHarness{err: err, hint: "this is a defect of nexarsim: please report it, with the version and what this prints: " + again}
+		}
+	}
+	return err
 }
 
 // keepFindings writes the trace of each finding's shortest run.
@@ -207,7 +222,7 @@ func writeRun(out *outFile, spec sim.Spec) error {
 		failed = w.Flush()
 	}
 	if failed != nil {
-		return &errHarness{fmt.Errorf("%s: %w", out.name, failed)}
+		return &errHarness{err: fmt.Errorf("%s: %w", out.name, failed)}
 	}
 	return nil
 }

@@ -37,6 +37,14 @@ var table = []row{
 	{pkg: "internal/cluster", module: []string{"realnet", "scenarios", "checker/trace"}, libs: everything},
 	{pkg: "internal/fleet", module: []string{"sim", "scenarios", "checker/trace"}, libs: everything},
 	{pkg: "internal/house"},
+	{pkg: "internal/seeds", module: []string{"sim"}},
+	{pkg: "internal/expect", module: []string{"scenarios"}},
+	{
+		pkg:    "internal/report",
+		module: []string{"internal/expect", "internal/seeds", "sim", "scenarios", "checker", "checker/trace"},
+		libs:   []string{"gonum.org/v1/gonum/stat/distuv"},
+	},
+	{pkg: "internal/story", module: []string{"checker/trace"}},
 	{pkg: "cmd/nexarsim", module: everything, libs: everything},
 }
 

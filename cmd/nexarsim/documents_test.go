@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"nexarsim/internal/report"
+)
+
+// documents are the JSON documents that commands print, in the order of the page, with what each field holds.
+var documents = []struct {
+	title string
+	doc   any
+	about map[string]string
+}{
+	{"run, check, replay", report.Run{}, map[string]string{
+		"scenario": "its name", "protocol": "", "seed": "a string of decimal digits", "world": "number of nodes",
+		"drawn":      "what was drawn from the seed before the first step, a text each",
+		"digest":     "16 hex digits over every step with its effects; empty if a trace has none",
+		"steps":      "inputs given to nodes, and beginnings and ends of acts",
+		"virtual_ms": "how long the run lasted, for the nodes", "elapsed_ms": "and for us", "messages": "sent", "installs": "views installed",
+		"violations": "each with `property`, `t` (nanoseconds), `nodes`, `why`", "undecided": "each with `property` and `why`",
+		"malformed": "which of its own assumptions the harness broke; left out if none", "missing": "properties that the scenario expects to be violated, and that were not",
+		"different": "where the second run of the seed went another way: `step`, `first`, `second`; left out if it did not",
+		"unfired":   "faults whose moment never came", "trace": "the file that was written, or checked", "exit": "the exit code",
+	}},
+	{"check also", checkedRun{}, map[string]string{
+		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict",
+	}},
+	{"replay also", replayDocument{}, map[string]string{
+		"result": "`reproduced`, `fixed` or `diverged`", "at": "number of the first event that differs", "line": "its line in the file",
+		"found": "what stands there", "nearest": "what the new run did instead",
+	}},
+	{"sweep, merge", report.Sweep{}, map[string]string{
+		"runs": "how many were made", "steps": "of all runs, as are the next ones", "messages": "", "installs": "", "virtual_ns": "nanoseconds of virtual time",
+		"elapsed_ms": "added up by merge", "digest": "64 hex digits: the exclusive or over all runs of SHA-256 of scenario, protocol, seed and digest, a line each",
+		"violations": "the findings, below", "missing": "violations that are expected and that no run showed: `scenario`, `protocol`, `property`",
+		"failure_rate_below": "with 95 % confidence, of runs that end unexpectedly", "reach": "how often each situation was met, by its name", "reach_missing": "those that never were",
+		"undecided": "runs that left a property open", "unfired": "faults that did not fire, and in how many runs: `scenario`, `protocol`, `fault`, `count`",
+		"doubled": "runs made twice and compared", "different": "those that went another way: `scenario`, `protocol`, `seed`, `step`, `first`, `second`",
+		"malformed": "runs in which the harness broke its own assumptions", "no_expect": "true after --no-expect", "interrupted": "true after ^C",
+		"scenarios": "name, SHA-256 and expectations of each, so that a merge can judge", "parts": "which runs these are: `scenarios`, `protocols` (none: each scenario's own), `seeds`, `shards` (none: all)",
+		"exit": "the exit code",
+	}},
+	{"A finding", report.Finding{}, map[string]string{
+		"scenario": "", "protocol": "", "property": "one that runs of this scenario and protocol broke", "count": "in so many runs", "seed": "of the run with the fewest steps, ties to the least seed",
+		"steps": "of that run", "why": "its first violation in one sentence", "capsule": "the file that keeps that run, with --out", "expected": "whether the scenario lists it",
+		"reported_only": "true if it is neither expected nor held against the protocol", "liveness": "true if it is not one of safety",
+	}},
+}
+
+// documentsSection tells the JSON documents as a part of the page about commands.
+func documentsSection() (text string, missing []string) {
+	var b strings.Builder
+	b.WriteString("\n## JSON documents\n\nWith `--json` a command prints one of these, on one line. Later versions may add fields.\n")
+	for _, d := range documents {
+		fmt.Fprintf(&b, "\n### %s\n\n| field | holds |\n|---|---|\n", d.title)
+		for _, name := range jsonFields(reflect.TypeOf(d.doc)) {
+			about, ok := d.about[name]
+			if !ok {
+				missing = append(missing, d.title+": "+name)
+			}
+			fmt.Fprintf(&b, "| `%s` | %s |\n", name, about)
+		}
+	}
+	return b.String(), missing
+}
+
+// jsonFields gives the names of a document's own fields, without those of what it embeds.
+func jsonFields(t reflect.Type) []string {
+	var names []string
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// TestDocumentsAreTold: no field of a document goes without a word on the page.
+func TestDocumentsAreTold(t *testing.T) {
+	if _, missing := documentsSection(); len(missing) > 0 {
+		t.Errorf("not told: %v", missing)
+	}
+}

@@ -1,0 +1,224 @@
+package sim
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"nexarsim/scenarios"
+)
+
+type atomicCounter struct{ n atomic.Int64 }
+
+func (c *atomicCounter) add() { c.n.Add(1) }
+
+// TestSweepIsItsRuns adds up runs made one by one.
+func TestSweepIsItsRuns(t *testing.T) {
+	spec := sweepOf(t, SeedList([]uint64{7, 3, 1 << 50}))
+	got := sweep(t, spec)
+	var want SweepResult
+	findings := map[findingKey]Finding{}
+	s := New()
+	for _, sc := range spec.Scenarios {
+		for _, protocol := range spec.Protocols {
+			for _, seed := range []uint64{7, 3, 1 << 50} {
+				res, err := s.Run(Spec{Scenario: sc, Protocol: protocol, Seed: seed})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want.Runs++
+				want.Steps += res.Steps
+				want.Messages += res.Messages
+				want.Installs += res.Installs
+				want.VirtualNS += uint64(res.VirtualNS)
+				sum := sha256.Sum256([]byte(fmt.Sprintf("%s\n%s\n%d\n%016x\n", sc.Name, protocol, seed, res.Digest)))
+				for i := range sum {
+					want.Digest[i] ^= sum[i]
+				}
+				for i := range want.Reach {
+					want.Reach[i] += res.Reach[i]
+				}
+				for _, f := range FindingsOf(res) {
+					key := findingKey{f.Scenario, f.Protocol, f.Property}
+					old, ok := findings[key]
+					f.Count += old.Count
+					if ok && (old.Steps < f.Steps || old.Steps == f.Steps && old.Seed < f.Seed) {
+						old.Count = f.Count
+						f = old
+					}
+					findings[key] = f
+				}
+			}
+		}
+	}
+	if got.Runs != want.Runs || got.Steps != want.Steps || got.Messages != want.Messages || got.Installs != want.Installs ||
+		got.VirtualNS != want.VirtualNS || got.Digest != want.Digest || got.Reach != want.Reach {
+		t.Errorf("the sweep is %+v, its runs are %+v", got, want)
+	}
+	if len(got.Findings) != len(findings) {
+		t.Errorf("%d findings, want %d", len(got.Findings), len(findings))
+	}
+	for i, f := range got.Findings {
+		want := findings[findingKey{f.Scenario, f.Protocol, f.Property}]
+		want.Liveness = f.Liveness // of all runs together
+		if diff := cmp.Diff(want, f); diff != "" {
+			t.Errorf("finding (-runs +sweep):\n%s", diff)
+		}
+		if i > 0 && got.Findings[i-1].key() >= f.key() {
+			t.Errorf("findings %q and %q are out of order", got.Findings[i-1].key(), f.key())
+		}
+	}
+	if got.DigestText() != fmt.Sprintf("%x", want.Digest) {
+		t.Errorf("digest %s", got.DigestText())
+	}
+}
+
+// TestShardsShareTheRuns: each run belongs to one shard, the I-th of N takes every N-th beginning with the I-th.
+func TestShardsShareTheRuns(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := rapid.Uint64Range(0, 60).Draw(t, "runs")
+		of := rapid.IntRange(1, 9).Draw(t, "shards")
+		owner := map[uint64]int{}
+		for i := 1; i <= of; i++ {
+			s := Shard{Index: i, Of: of}
+			for k := range s.share(all) {
+				run := s.run(k)
+				if owner[run] != 0 || run >= all || int(run%uint64(of)) != i-1 {
+					t.Fatalf("run %d of %d is of shards %d and %d", run, all, owner[run], i)
+				}
+				owner[run] = i
+			}
+		}
+		if uint64(len(owner)) != all {
+			t.Fatalf("%d of %d runs belong to a shard", len(owner), all)
+		}
+	})
+}
+
+// TestSeeds.
+func TestSeeds(t *testing.T) {
+	for _, c := range []struct {
+		seeds Seeds
+		want  []uint64
+	}{
+		{SeedRange(1, 3), []uint64{1, 2, 3}},
+		{SeedRange(math.MaxUint64-1, math.MaxUint64), []uint64{math.MaxUint64 - 1, math.MaxUint64}},
+		{SeedRange(5, 5), []uint64{5}},
+		{SeedList([]uint64{9, 2, 4}), []uint64{9, 2, 4}},
+	} {
+		var got []uint64
+		for i := range c.seeds.Len() {
+			got = append(got, c.seeds.at(i))
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if n := SeedRange(1, math.MaxUint64).Len(); n != math.MaxUint64 {
+		t.Errorf("all seeds are %d", n)
+	}
+}
+
+// TestSweepStops when its context is cancelled, with what was done until then.
+func TestSweepStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	spec := sweepOf(t, SeedRange(1, 1_000_000))
+	spec.Workers = 2
+	var done atomicCounter
+	spec.Done = func() {
+		if done.add(); done.n.Load() == 5 {
+			cancel()
+		}
+	}
+	res, err := Sweep(ctx, spec)
+	if !errors.Is(err, context.Canceled) || res == nil || res.Runs != uint64(done.n.Load()) || res.Runs < 5 || res.Runs > 6 {
+		t.Errorf("error %v, result %+v, %d runs told", err, res, done.n.Load())
+	}
+}
+
+// TestBadSpecs are told before any run.
+func TestBadSpecs(t *testing.T) {
+	sc, _ := scenarios.Builtin("leader-dies")
+	split, err := scenarios.Parse("split.yaml", []byte("name: split\nabout: x\nworld: 3\nfaults:\n  - {at: 1s, app: {split: [0]}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	load, err := scenarios.Parse("load.yaml", []byte("name: load\nabout: x\nworld: 3\nworkload: {barrier: {every: 1s}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		sc       *scenarios.Scenario
+		protocol string
+		is       error
+		text     string
+	}{
+		{sc, "classic", ErrUnavailable, "protocol classic: not available in this version; available: fail-stop, quorum"},
+		{sc, "classic+replay", ErrUnavailable, "protocol classic+replay: not available in this version; available: fail-stop, quorum"},
+		{sc, "raft", nil, `protocol "raft": unknown; available: fail-stop, quorum`},
+		{split, "quorum", ErrNoCommunicator, "scenario split: faults[0].app.split: protocol quorum has no communicator yet"},
+		{load, "quorum", ErrNoCommunicator, "scenario load: workload.barrier: protocol quorum has no communicator yet"},
+	} {
+		_, err := New().Run(Spec{Scenario: c.sc, Protocol: c.protocol, Seed: 1})
+		_, sweepErr := Sweep(context.Background(), SweepSpec{Scenarios: []*scenarios.Scenario{sc, c.sc}, Protocols: []string{"quorum", c.protocol}, Seeds: SeedRange(1, 2)})
+		for _, err := range []error{err, sweepErr, Check(c.sc, c.protocol)} {
+			if err == nil || err.Error() != c.text || c.is != nil && !errors.Is(err, c.is) {
+				t.Errorf("error %v, want %s", err, c.text)
+			}
+		}
+	}
+	if _, err := New().Run(Spec{Scenario: sc}); err == nil || err.Error() != "run leader-dies: seed 0: expected 1 to 18446744073709551615" {
+		t.Errorf("seed 0: error %v", err)
+	}
+	if _, err := New().Run(Spec{Seed: 1}); err == nil || err.Error() != "run: no scenario" {
+		t.Errorf("no scenario: error %v", err)
+	}
+}
+
+// TestErrorLeavesTheSimulatorUsable: after a spec that could not be run the next one is.
+func TestErrorLeavesTheSimulatorUsable(t *testing.T) {
+	sc, _ := scenarios.Builtin("leader-dies")
+	s := New()
+	for range 2 {
+		if _, err := s.Run(Spec{Scenario: sc, Protocol: "raft", Seed: 1}); err == nil {
+			t.Error("no error")
+		}
+		res, err := s.Run(Spec{Scenario: sc, Seed: 1})
+		if err != nil || len(res.Verdict.Violations) != 0 {
+			t.Errorf("error %v, result %+v", err, res)
+		}
+	}
+}
+
+// allocationsOf counts what a run of W(8) allocates after the first.
+func allocationsOf(t *testing.T) float64 {
+	t.Helper()
+	sc := workload(t, 8)
+	s := New()
+	seed := uint64(0)
+	run := func() {
+		seed++
+		if _, err := s.Run(Spec{Scenario: sc, Protocol: "quorum", Seed: seed}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	return testing.AllocsPerRun(100, run)
+}
+
+// TestAllocations holds a run to what it allocates today: eight machines, their views, a few texts. The steps themselves
+// allocate nothing, or it would be thousands.
+func TestAllocations(t *testing.T) {
+	got := allocationsOf(t)
+	t.Logf("%.0f allocations for each run of W(8)", got)
+	if got > 100 {
+		t.Errorf("%.0f allocations for each run of W(8), want at most 100", got)
+	}
+}

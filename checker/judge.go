@@ -44,6 +44,7 @@ type Verdict struct {
 	Undecided  []Undecided       // by property; such a property may also be violated
 	Malformed  []string          // assumptions that do not hold: the harness or the file is wrong, and nothing else means much
 	Installs   int
+	Slowest    int64 // nanoseconds from the last thing that arose to the install that followed it latest, of those held to the bound of L1
 }
 
 // Safety reports whether a safety property was violated.
@@ -350,6 +351,6 @@ func (j *Judge) Finish(end Ending) Verdict {
 	}
 	slices.SortStableFunc(out.open, func(a, b Undecided) int { return rank(a.Property) - rank(b.Property) })
 	return Verdict{
-		Violations: out.sorted(), Undecided: out.open, Malformed: slices.Clone(j.malformed), Installs: w.installs,
+		Violations: out.sorted(), Undecided: out.open, Malformed: slices.Clone(j.malformed), Installs: w.installs, Slowest: j.late.slowest,
 	}
 }

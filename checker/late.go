@@ -32,32 +32,48 @@ func LateBound(cfg Config, net Network) int64 {
 
 // lateFold knows when something last arose that an install may answer.
 type lateFold struct {
-	arose int64
-	blind string // why an install could not be judged; empty if each could
+	arose   int64
+	blind   string // why an install could not be judged; empty if each could
+	slowest int64  // the longest that a judged install took
 }
 
 // arises notes something that an install may answer. An act's end may do so for a while: see Judge.afterglow.
 func (f *lateFold) arises(t int64) { f.arose = max(f.arose, t) }
 
-func (f *lateFold) reset() { f.arose, f.blind = 0, "" }
+func (f *lateFold) reset() { *f = lateFold{} }
 
 func (f *lateFold) install(w *world, set *settings, in *install, out *findings) {
-	if in.t-f.arose <= set.lateBound || !set.hardened || set.Policy != "automatic" {
+	if !set.hardened || set.Policy != "automatic" {
 		return
 	}
+	took := in.t - f.arose
+	why := undisturbed(w, set)
+	switch {
+	case took <= set.lateBound && why == "":
+		f.slowest = max(f.slowest, took)
+	case took <= set.lateBound:
+	case why != "":
+		f.unjudged(in, why)
+	default:
+		f.slowest = max(f.slowest, took)
+		out.by(Late, in.t, in.node, "node %d installed epoch %d %s after the last thing that arose, the bound is %s",
+			in.node, in.said.Epoch, span64(took), span64(set.lateBound))
+	}
+}
+
+// undisturbed tells why an install cannot be held to the bound; empty if it can.
+func undisturbed(w *world, set *settings) string {
 	switch {
 	case set.Loss > 0:
-		f.unjudged(in, "the network loses messages without any act")
+		return "the network loses messages without any act"
 	case len(w.acts) > 0:
-		f.unjudged(in, "an act was in force when a view was installed")
+		return "an act was in force when a view was installed"
 	case w.anyPaused():
-		f.unjudged(in, "a node was paused when a view was installed")
+		return "a node was paused when a view was installed"
 	case w.falselySuspected():
-		f.unjudged(in, "a live member was suspected when a view was installed")
-	default:
-		out.by(Late, in.t, in.node, "node %d installed epoch %d %s after the last thing that arose, the bound is %s",
-			in.node, in.said.Epoch, span64(in.t-f.arose), span64(set.lateBound))
+		return "a live member was suspected when a view was installed"
 	}
+	return ""
 }
 
 // unjudged notes that an install could not be judged. It is then itself something that the others' installs answer.

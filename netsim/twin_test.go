@@ -338,7 +338,7 @@ func (w *twin) look(d *driver, l Link) {
 	exact, causes := w.rate("loss", w.cfg.Loss, l, d.now)
 	off := exact.Sub(big.NewRat(d.net.LossRate(l.From, l.To, d.now), PPB), exact)
 	if off.Sign() < 0 || off.Cmp(big.NewRat(causes, PPB)) > 0 {
-		d.t.Fatalf("%v: loss rate %d, off by %v", l, d.net.LossRate(l.From, l.To), off)
+		d.t.Fatalf("%v: loss rate %d, off by %v", l, d.net.LossRate(l.From, l.To, d.now), off)
 	}
 }
 

@@ -168,6 +168,22 @@ func TestPausedPeerTimesOut(t *testing.T) {
 	l.wantTrace(t, "1s pause 0", "35s drop 1 closed", "40s resume 0", "40.001s drop 2 closed")
 }
 
+// TestPausedWhileItsLinkHeals: the connection opens again a round trip after the resume, if the link opened before it.
+func TestPausedWhileItsLinkHeals(t *testing.T) {
+	l := experiment(t, 2, `duration: 60s
+faults:
+  - {at: 1s, cut: [{from: 0, to: 1}], for: 39s}
+  - {at: 35s, pause: [1], for: 10s}
+`, script(says(0, 42*second, 1, 1), says(0, 45001*milli, 1, 2), says(0, 45003*milli, 1, 3)))
+	l.want(t, "31s 1 closed 0", "31.001s 0 closed 1", "45.004s 1 deliver 3 from 0")
+}
+
+// TestPausedWhenItsPeerTimesOut: a node notices at its resume that it has not heard from a dead peer.
+func TestPausedWhenItsPeerTimesOut(t *testing.T) {
+	l := experiment(t, 2, "duration: 60s\nfaults:\n  - {at: 1s, crash: [0], silent: true}\n  - {at: 20s, pause: [1], for: 20s}\n", nil)
+	l.want(t, "40s 1 closed 0")
+}
+
 // TestShortPauseClosesNothing: a node that resumes before the idle timeout, and sleeps again, is not idle.
 func TestShortPauseClosesNothing(t *testing.T) {
 	l := experiment(t, 2, "duration: 90s\nfaults:\n  - {at: 1s, pause: [0], for: 29s}\n  - {at: 30.5s, pause: [0], for: 29s}\n", nil)
@@ -254,6 +270,15 @@ func TestSkew(t *testing.T) {
 	l.wantAll(t, "1s 0 timer 0", "1.5s 0 timer 0", "2.5s 0 timer 0", "3.5s 0 timer 0")
 	l = experiment(t, 2, "duration: 4s\nsettle: 0s\nfaults:\n  - {at: 1500ms, skew: [{node: 0, step: -1s}]}\n", tick)
 	l.wantAll(t, "1s 0 timer 0", "3s 0 timer 0", "4s 0 timer 0")
+	// A jump stays when the act ends.
+	l = experiment(t, 2, "duration: 4s\nsettle: 0s\nfaults:\n  - {at: 1500ms, skew: [{node: 0, step: 2s}], for: 500ms}\n", tick)
+	l.wantAll(t, "1s 0 timer 0", "1.5s 0 timer 0", "2.5s 0 timer 0", "3.5s 0 timer 0")
+	// A timer that has fired, or was cancelled, is not due again by the new clock.
+	l = experiment(t, 2, "faults:\n  - {at: 2s, skew: [{node: 0, step: -1500ms}]}\n", script(cue{0, second, func(out *core.Effects) {
+		out.SetTimer(7, core.Instant(3*second))
+		out.CancelTimer(7)
+	}}))
+	l.wantAll(t, "1s 0 timer 0")
 }
 
 // TestSkewOfAPausedNode: its overdue timers fire at the resume all the same.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nexarsim/checker/trace"
+	"nexarsim/core"
 	"nexarsim/scenarios"
 )
 
@@ -185,6 +186,96 @@ func TestSimulatorsAreAlike(t *testing.T) {
 	}
 }
 
+// TestNothingIsLeftOver: runs that end in the middle of everything, with nodes paused and messages held, clocks skewed, a
+// livelock, in worlds of any size, leave nothing in a simulator that the next run could meet.
+func TestNothingIsLeftOver(t *testing.T) {
+	chatter := func(p *probe, now core.Instant, in *core.Input, out *core.Effects) {
+		if in.Kind == core.InStart || in.Kind == core.InTimer {
+			for to := range min(p.world, 8) {
+				if to != int(p.self) {
+					out.Send(core.NodeID(to), kind(core.Vote, 1))
+				}
+			}
+			out.SetTimer(0, now+core.Instant(300*milli))
+			v := core.FirstView(p.world, 1)
+			v.Epoch = 5
+			out.PutInstall(core.Install{View: v})
+		}
+		if p.world == 3 && in.Kind == core.InTimer {
+			out.SetTimer(0, now)
+		}
+	}
+	dirty := New()
+	stop := []Spec{
+		{Scenario: probing(t, 5, `network: {latency: 1ms..1s, transport: stream, reorder: false}
+faults:
+  - {at: 2s, partition: [[0, 1], [2, 3, 4]]}
+  - {at: 3s, pause: [1, 3]}
+  - {at: 3s, skew: [{node: 2, rate: 2, step: 1s}]}
+  - {at: 3s, loss: 0.5}
+  - {at: 3s, slow: {nodes: [0], by: 1s}}
+  - {at: 3s, duplicate: 0.5}
+  - {when: {node: 4, sends: vote, nth: 7}, pause: [4]}
+  - {when: {node: 4, sends: ack}, crash: [0]}
+`)},
+		{Scenario: probing(t, 3, "")},
+		{Scenario: probing(t, 600, "duration: 2s\nsettle: 0s\n")},
+	}
+	left := map[string]int{}
+	err := eachPinned(func(spec Spec) error {
+		want, err := New().Run(spec)
+		if err != nil {
+			return err
+		}
+		for i, s := range stop {
+			l := &lab{sim: dirty, rule: chatter}
+			s.Seed, s.New = 1, l.machine
+			if _, err := dirty.Run(s); err != nil {
+				return err
+			}
+			left["held"] += len(dirty.held)
+			left["over"] += int(bit(dirty.over))
+			left["queue"] += len(dirty.queue.heap)
+			for i := range dirty.nodes {
+				left["missed"] += len(dirty.nodes[i].missed)
+			}
+			got, err := dirty.Run(spec)
+			if err != nil {
+				return err
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s after %d (-new +used):\n%s", spec.Scenario.Name, i, diff)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"held", "over", "queue", "missed"} {
+		if left[what] == 0 {
+			t.Errorf("no run ended with something left of this: %s", what)
+		}
+	}
+}
+
+// TestLargeWorldsForget: the counters of a world whose table would be too large begin anew with each run.
+func TestLargeWorldsForget(t *testing.T) {
+	sc := probing(t, denseMax+1, "network: {latency: 1ms..2s}\nduration: 3s\nsettle: 0s\n")
+	run := func(s *Simulator) uint64 {
+		l := &lab{sim: s, rule: sending(second, second+milli)}
+		res, err := s.Run(Spec{Scenario: sc, Seed: 1, New: l.machine})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Digest
+	}
+	used := New()
+	if first, second := run(used), run(used); first != second {
+		t.Errorf("digests %x and %x", first, second)
+	}
+}
+
 // recording is a run's trace as a file.
 type recording struct {
 	spec Spec
@@ -268,7 +359,7 @@ func TestSeedsDiffer(t *testing.T) {
 func sweepOf(t *testing.T, seeds Seeds) SweepSpec {
 	t.Helper()
 	spec := SweepSpec{Protocols: Protocols(), Seeds: seeds}
-	for _, name := range []string{"leader-dies-mid-broadcast", "even-split", "random-mix", "stale-burst-after-heal", "coordinator-dies-on-second-vote", "everything-at-once"} {
+	for _, name := range []string{"leader-dies-mid-broadcast", "even-split", "random-mix", "stale-burst-after-heal", "coordinator-dies-on-second-vote", "everything-at-once", "chaos-to-the-end"} {
 		sc, ok := scenarios.Builtin(name)
 		if !ok {
 			t.Fatalf("no built-in scenario %s", name)
@@ -292,8 +383,8 @@ func TestWorkersMakeNoDifference(t *testing.T) {
 	spec := sweepOf(t, SeedRange(1, 25))
 	spec.Workers = 1
 	want := sweep(t, spec)
-	if len(want.Findings) == 0 || want.Doubled == 0 {
-		t.Errorf("the sweep shows too little: %d findings, %d doubled", len(want.Findings), want.Doubled)
+	if len(want.Findings) == 0 || want.Doubled == 0 || want.Undecided == 0 || len(want.Unfired) == 0 {
+		t.Errorf("the sweep shows too little: %d findings, %d doubled, %d undecided, unfired %v", len(want.Findings), want.Doubled, want.Undecided, want.Unfired)
 	}
 	if len(want.Different) != 0 || len(want.Malformed) != 0 {
 		t.Errorf("different %v, malformed %v", want.Different, want.Malformed)

@@ -2,9 +2,11 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"nexarsim/checker"
 	"nexarsim/core"
 	"nexarsim/scenarios"
 )
@@ -78,23 +80,66 @@ func stepOf(t *testing.T, sc *scenarios.Scenario, id core.NodeID, n int) uint64 
 	return 0
 }
 
-// TestDoubleFindsAnotherLength: a run that only ends earlier differs at the step that it lacks.
+// TestDoubleFindsAnotherLength: when one run only ends earlier, they differ at the step that it lacks.
 func TestDoubleFindsAnotherLength(t *testing.T) {
-	runs := 0
-	sc := probing(t, 2, "")
-	l := &lab{sim: New(), rule: func(p *probe, _ core.Instant, in *core.Input, out *core.Effects) {
-		if in.Kind == core.InStart {
-			runs += int(p.self)
-			out.SetTimer(0, core.Instant(second))
-			out.SetTimer(1, core.Instant(3*second))
+	for short := 1; short <= 2; short++ {
+		runs := 0
+		l := &lab{sim: New(), rule: func(p *probe, _ core.Instant, in *core.Input, out *core.Effects) {
+			if in.Kind == core.InStart {
+				if p.self == 0 {
+					runs++
+				}
+				out.SetTimer(0, core.Instant(second))
+				out.SetTimer(1, core.Instant(3*second))
+			}
+			if runs == short && in.Kind == core.InTimer && in.Timer == 1 {
+				panic("every node")
+			}
+			if runs != short && in.Kind == core.InTimer && in.Timer == 1 {
+				out.SetTimer(2, core.Instant(5*second))
+			}
+		}}
+		_, diff, err := l.sim.Double(Spec{Scenario: probing(t, 2, ""), Seed: 1, New: l.machine})
+		if err != nil || diff == nil || diff.Step != 5 {
+			t.Errorf("error %v, difference %v, want one at step 5", err, diff)
 		}
-		if in.Kind == core.InTimer && in.Timer == 0 && p.self == 0 && runs == 2 {
-			panic("only in the second run")
+		runs = 0
+		l.rule = func(p *probe, _ core.Instant, in *core.Input, out *core.Effects) {
+			if in.Kind == core.InStart && p.self == 0 {
+				runs++
+			}
+			if in.Kind == core.InStart && runs != short {
+				out.SetTimer(0, core.Instant(second))
+			}
 		}
-	}}
-	_, diff, err := l.sim.Double(Spec{Scenario: sc, Seed: 1, New: l.machine})
-	if err != nil || diff == nil || diff.Step != 3 {
-		t.Errorf("error %v, difference %v, want one at step 3", err, diff)
+		var marks [2]StepLog
+		for i := range marks {
+			if _, err := New().Run(Spec{Scenario: probing(t, 2, ""), Seed: 1, New: l.machine, Log: &marks[i]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		marks[short-1].steps = slices.Clone(marks[2-short].steps[:2])
+		diff = compare(&Result{}, &Result{}, &marks[0], &marks[1])
+		told := []string{diff.First, diff.Second}
+		if diff.Step != 3 || told[short-1] != "ended after 2 steps" || !strings.HasPrefix(told[2-short], "t=1s node 0 timer, ") {
+			t.Errorf("a run that lacks its third step: %v", diff)
+		}
+	}
+}
+
+// TestDoubleComparesVerdicts: where the steps agree, digest and verdict are compared, and no step is named.
+func TestDoubleComparesVerdicts(t *testing.T) {
+	a, b := &Result{Scenario: "s", Protocol: "p", Seed: 4, Digest: 1}, &Result{Digest: 2}
+	if d := compare(a, b, &StepLog{}, &StepLog{}); d == nil || d.String() != "s p seed 4: step 0: first run: digest 0000000000000001; second run: digest 0000000000000002" {
+		t.Errorf("digests: %v", d)
+	}
+	b = &Result{Digest: 1, Verdict: checker.Verdict{Malformed: []string{"x"}}}
+	if d := compare(a, b, &StepLog{}, &StepLog{}); d == nil || d.Step != 0 || !strings.HasPrefix(d.First, "verdict ") {
+		t.Errorf("verdicts: %v", d)
+	}
+	b.Verdict = a.Verdict
+	if d := compare(a, b, &StepLog{}, &StepLog{}); d != nil {
+		t.Errorf("equal results: %v", d)
 	}
 }
 

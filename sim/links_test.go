@@ -110,6 +110,42 @@ func TestCloseIsLostInACut(t *testing.T) {
 	l.want(t, "2.001s 2 closed 0", "32s 1 closed 0")
 }
 
+// TestCloseOnItsWay: a cut loses a close that is under way when the link closes, and the idle timeout tells.
+func TestCloseOnItsWay(t *testing.T) {
+	l := experiment(t, 2, "network: {latency: 100ms}\nduration: 60s\nfaults:\n  - {at: 1s, crash: [0]}\n  - {at: 1.01s, cut: [{from: 0, to: 1}]}\n", nil)
+	l.want(t, "31.01s 1 closed 0")
+}
+
+// TestCloseOfAnIdleEndIsLost: when the other end never hears of a close, its own idle timeout tells it, though its link
+// be open again by then: nobody sends on a closed connection.
+func TestCloseOfAnIdleEndIsLost(t *testing.T) {
+	l := experiment(t, 2, `duration: 90s
+faults:
+  - {at: 1s, cut: [{from: 0, to: 1}]}
+  - {at: 30s, cut: [{from: 1, to: 0}], for: 20s}
+`, nil)
+	l.want(t, "31s 1 closed 0", "60s 0 closed 1")
+}
+
+// TestEachEndTimesOutOnce, however long the partition.
+func TestEachEndTimesOutOnce(t *testing.T) {
+	l := experiment(t, 3, "duration: 300s\nfaults:\n  - {at: 1s, partition: [[0], [1, 2]], for: 250s}\n", nil)
+	if got := l.res.Reach[ReachIdleTimeout]; got != 4 || len(l.log) != 4 {
+		t.Errorf("%d ends timed out, inputs %q, want 4", got, l.log)
+	}
+}
+
+// TestHeldForTheDead: what a stream holds for a peer is lost when the connection closes from that side.
+func TestHeldForTheDead(t *testing.T) {
+	l := experiment(t, 2, `network: {latency: 1ms, transport: stream}
+faults:
+  - {at: 1s, cut: [{from: 0, to: 1}]}
+  - {at: 3s, crash: [1]}
+`, sending(2*second))
+	l.want(t, "3.001s 0 closed 1")
+	l.wantTrace(t, "1s cut", "3s crash 1 silent=false", "3.001s drop 0 closed")
+}
+
 // TestSlow makes packets from and to a node take longer, twice as much between two slow ones; both acts add up.
 func TestSlow(t *testing.T) {
 	l := experiment(t, 3, `faults:
@@ -157,7 +193,7 @@ func TestLossRate(t *testing.T) {
 	}
 }
 
-// TestStreamsNeverDuplicate.
+// TestStreamsNeverDuplicate: a stream delivers each byte once.
 func TestStreamsNeverDuplicate(t *testing.T) {
 	l := experiment(t, 2, "network: {latency: 1ms, duplicate: 1.0, transport: stream}\n", sending(second))
 	l.want(t, "1.001s 1 deliver 0 from 0")

@@ -71,3 +71,25 @@ func TestPausedDuringCutIsWellFormed(t *testing.T) {
 		t.Errorf("inputs %q: malformed: %q", l.log, m)
 	}
 }
+
+func TestNothingAfterPanic(t *testing.T) {
+	l := experiment(t, 2, "", func(p *probe, _ core.Instant, in *core.Input, out *core.Effects) {
+		if in.Kind == core.InStart && p.self == 0 {
+			out.Panic("modelled")
+			out.Send(1, num(1))
+		}
+	})
+	l.want(t)
+}
+
+func TestStreamOutlastsLoss(t *testing.T) {
+	l := experiment(t, 2, `network: {latency: 2ms, transport: stream}
+duration: 100s
+settle: 0s
+faults:
+  - {at: 1s, loss: 1.0, for: 1s}
+`, sending(1500*time.Millisecond))
+	if len(l.log) != 2 || !strings.HasSuffix(l.log[1], "1 deliver 0 from 0") {
+		t.Errorf("inputs %q, events %q: want the message after the loss", l.log, l.trace)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -298,16 +299,17 @@ func RunDigest(res *Result) [sha256.Size]byte {
 	return sha256.Sum256([]byte(fmt.Sprintf("%s\n%s\n%d\n%s\n", res.Scenario, res.Protocol, res.Seed, res.DigestText())))
 }
 
-// FindingsOf is each property that a run broke, once.
+// FindingsOf is each property that a run broke, once, with its first sentence. It is one of liveness only if nothing of it
+// was unsafe.
 func FindingsOf(res *Result) []Finding {
 	var out []Finding
-	seen := map[string]bool{}
 	for i := range res.Verdict.Violations {
 		v := &res.Verdict.Violations[i]
-		if seen[v.Property] {
+		at := slices.IndexFunc(out, func(f Finding) bool { return f.Property == v.Property })
+		if at >= 0 {
+			out[at].Liveness = out[at].Liveness && checker.IsLiveness(v)
 			continue
 		}
-		seen[v.Property] = true
 		out = append(out, Finding{
 			Scenario: res.Scenario, Protocol: res.Protocol, Property: v.Property, Liveness: checker.IsLiveness(v),
 			Seed: res.Seed, Steps: res.Steps, Count: 1, Why: v.Why,

@@ -102,7 +102,55 @@ func TestShardsShareTheRuns(t *testing.T) {
 	})
 }
 
-// TestSeeds.
+// TestMergeHasNoOrder: findings of many runs come to the same, however they are grouped: the count of all, and the run
+// with the least steps, of those the one with the least seed. What is safety in one run is not liveness in all.
+func TestMergeHasNoOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		one := rapid.Custom(func(t *rapid.T) Finding {
+			return Finding{
+				Scenario: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "scenario"), Property: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "property"),
+				Liveness: rapid.Bool().Draw(t, "liveness"), Steps: rapid.Uint64Range(1, 3).Draw(t, "steps"), Count: 1,
+			}
+		})
+		findings := rapid.SliceOfN(one, 0, 12).Draw(t, "findings")
+		for i := range findings {
+			findings[i].Seed = uint64(i + 1)
+		}
+		want := map[findingKey]*Finding{}
+		for _, f := range findings {
+			key := findingKey{f.Scenario, f.Protocol, f.Property}
+			w := want[key]
+			if w == nil {
+				w = &Finding{Scenario: f.Scenario, Property: f.Property, Liveness: true, Steps: math.MaxUint64}
+				want[key] = w
+			}
+			w.Count++
+			w.Liveness = w.Liveness && f.Liveness
+			if f.Steps < w.Steps {
+				w.Steps, w.Seed = f.Steps, f.Seed
+			}
+		}
+		tallies := []*tally{newTally(), newTally(), newTally()}
+		for _, f := range rapid.Permutation(findings).Draw(t, "order") {
+			tallies[rapid.IntRange(0, 2).Draw(t, "worker")].find(&f)
+		}
+		all := newTally()
+		for _, w := range tallies {
+			all.merge(w)
+		}
+		got := all.result().Findings
+		if len(got) != len(want) {
+			t.Fatalf("%d findings, want %d", len(got), len(want))
+		}
+		for _, f := range got {
+			if diff := cmp.Diff(*want[findingKey{f.Scenario, f.Protocol, f.Property}], f); diff != "" {
+				t.Fatal(diff)
+			}
+		}
+	})
+}
+
+// TestSeeds gives each seed once, in order, up to the last that there is.
 func TestSeeds(t *testing.T) {
 	for _, c := range []struct {
 		seeds Seeds

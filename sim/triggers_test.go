@@ -215,7 +215,7 @@ func TestUnfired(t *testing.T) {
   - {at: 1s, pause: [1], for: 1s}
   - {when: {node: 1, receives: vote, nth: 99}, cut: [{from: 0, to: 1}, {from: 1, to: 0}]}
   - {when: {node: 0, sends: vote}, slow: {nodes: [1], by: 1ms}}
-  - {when: {node: 2, suspects: 1}, suspect: [{by: 0, of: 1}]}
+  - {when: {node: 2, suspects: 1}, suspect: [{by: 0, of: 1}], for: 3s}
   - {random: {pauses: 1, between: 2s..2s}}
 `, broadcast)
 	want := []string{"faults[0]: crash of [1]", "faults[2]: cut 0->1 1->0", "faults[4]: suspicion of 1 by 0"}

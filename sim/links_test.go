@@ -124,7 +124,7 @@ faults:
   - {at: 1s, cut: [{from: 0, to: 1}]}
   - {at: 30s, cut: [{from: 1, to: 0}], for: 20s}
 `, nil)
-	l.want(t, "31s 1 closed 0", "60s 0 closed 1")
+	l.want(t, "31s 1 closed 0", "1m0s 0 closed 1")
 }
 
 // TestEachEndTimesOutOnce, however long the partition.

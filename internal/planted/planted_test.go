@@ -46,27 +46,35 @@ func found(t *testing.T, b bug) {
 	if !strings.HasPrefix(reproduce, "nexarsim run ") {
 		t.Fatalf("last line %q, want a command that reproduces a failure", reproduce)
 	}
-	shown := command(t, program, append(strings.Fields(reproduce)[1:], "--json")...)
-	if shown.code != 1 && shown.code != 4 {
-		t.Fatalf("%s: exit %d, want 1 or 4\n%s", reproduce, shown.code, shown.stderr)
+	if d := follow(t, program, dir, strings.Fields(reproduce)[1:]); len(d.Violations) == 0 {
+		t.Errorf("%s: no violation", reproduce)
 	}
-
-	trace := filepath.Join(dir, "trace.jsonl")
-	run := command(t, program, "run", finding.Scenario, "--seed", finding.Seed, "--protocol", finding.Protocol, "--no-expect", "--trace", trace, "--json")
-	first := document(t, run.stdout)
-	if !first.has(b.property) || first.Steps != finding.Steps {
-		t.Fatalf("run shows %v in %d steps, the sweep had %s in %d", first.properties(), first.Steps, b.property, finding.Steps)
-	}
-	second := document(t, command(t, program, "run", finding.Scenario, "--seed", finding.Seed, "--protocol", finding.Protocol, "--no-expect", "--json").stdout)
-	if first.Digest != second.Digest || first.Digest == "" {
-		t.Errorf("digests %q and %q of one seed", first.Digest, second.Digest)
-	}
-	checked := command(t, program, "check", trace, "--json")
-	verdict := document(t, checked.stdout)
-	if !slices.Equal(verdict.properties(), first.properties()) || checked.code != run.code {
-		t.Errorf("check of the trace: %v, exit %d; the run: %v, exit %d", verdict.properties(), checked.code, first.properties(), run.code)
+	d := follow(t, program, dir, []string{"run", finding.Scenario, "--seed", finding.Seed, "--protocol", finding.Protocol, "--no-expect"})
+	if !d.has(b.property) || d.Steps != finding.Steps {
+		t.Errorf("run shows %v in %d steps, the sweep had %s in %d", d.properties(), d.Steps, b.property, finding.Steps)
 	}
 	t.Logf("%s: %d findings, shortest in %s %s seed %s, %d steps", b.property, finding.Count, finding.Scenario, finding.Protocol, finding.Seed, finding.Steps)
+}
+
+// follow makes a failing run twice, the second time with its trace, and has the trace judged: digest, properties and exit
+// code are the same each time.
+func follow(t *testing.T, program, dir string, args []string) runDocument {
+	t.Helper()
+	first := command(t, program, append(slices.Clone(args), "--json")...)
+	if first.code != 1 && first.code != 4 {
+		t.Fatalf("%v: exit %d, want 1 or 4\n%s", args, first.code, first.stderr)
+	}
+	trace := filepath.Join(dir, "trace.jsonl")
+	second := command(t, program, append(slices.Clone(args), "--json", "--trace", trace)...)
+	judged := command(t, program, "check", trace, "--json")
+	want := document(t, first.stdout)
+	for _, o := range []outcome{second, judged} {
+		got := document(t, o.stdout)
+		if got.Digest != want.Digest || want.Digest == "" || o.code != first.code || !slices.Equal(got.properties(), want.properties()) {
+			t.Errorf("%v: digest %q, exit %d, %v; again: %q, %d, %v", args, want.Digest, first.code, want.properties(), got.Digest, o.code, got.properties())
+		}
+	}
+	return want
 }
 
 // build makes the program with the defect in place of the source that it replaces.

@@ -49,6 +49,10 @@ cluster: build ## four processes over QUIC, one of them killed
 
 golden: ## rewrite the golden texts; read the diff before you commit it
 	go test ./internal/house -run API -update
+	go test ./core -run Stories -rewrite
+	go test ./cmd/nexarsim -update
+	go test ./sim -run Pinned -update
+	go test ./scenarios -update
 
 bench: ## benchmarks, COUNT times each, into bench.txt with machine and commit
 	{ echo "commit: $$(git describe --always --dirty)"; go version; go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...; } | tee bench.txt

@@ -16,8 +16,11 @@ const (
 	fLinks
 	fNodes
 	fBy
-	fRate
+	fLoss
+	fDuplicate
 	fSkew
+	fHold
+	fApp
 	fOp
 	fSuspect
 	fPeer
@@ -51,7 +54,7 @@ const (
 )
 
 var fieldNames = []string{
-	"seq", "cause", "t", "node", "ev", "silent", "groups", "links", "nodes", "by", "rate", "skew", "op", "suspect", "peer",
+	"seq", "cause", "t", "node", "ev", "silent", "groups", "links", "nodes", "by", "loss", "duplicate", "skew", "hold", "app", "op", "suspect", "peer",
 	"to", "id", "msg", "from", "epoch", "used", "why", "rank", "world", "members", "comm_id", "dead", "kind", "old_rank",
 	"new_rank", "new_world_size", "dead_ranks", "phase", "n", "value", "error", "in", "violations", "digest", "steps",
 	"installs",
@@ -103,10 +106,11 @@ var kindFields = func() (table [Kinds]lineFields) {
 	act(fields(fLinks), 0, Cut)
 	act(0, fields(fGroups, fLinks), Heal) // one of the two, see parser.finish
 	act(fields(fNodes, fBy), 0, Slow, SlowEnd)
-	act(fields(fRate), fields(fLinks), Loss, LossEnd, Duplicate, DuplicateEnd)
+	act(fields(fLoss), fields(fLinks), Loss, LossEnd)
+	act(fields(fDuplicate), fields(fLinks), Duplicate, DuplicateEnd)
 	act(fields(fSkew), 0, Skew, SkewEnd)
-	act(fields(fNodes), 0, Hold, HoldEnd)
-	act(fields(fOp, fNodes), 0, App)
+	act(fields(fHold), 0, Hold, HoldEnd)
+	act(fields(fApp), 0, App)
 	act(fields(fSuspect), 0, SuspectInjected, SuspectEnd)
 	for _, k := range []Kind{Suspect, Trust} {
 		set(k, ofNode|fields(fPeer), cause)

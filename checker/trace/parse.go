@@ -89,7 +89,7 @@ func (p *parser) value(f field) {
 		p.kind()
 	case fSilent:
 		p.ev.Silent = p.bool()
-	case fGroups, fLinks, fNodes, fBy, fRate, fSkew, fSuspect:
+	case fGroups, fLinks, fNodes, fBy, fLoss, fDuplicate, fSkew, fHold, fApp, fSuspect:
 		p.actValue(f)
 	case fOp:
 		p.opWord = p.word()
@@ -135,12 +135,14 @@ func (p *parser) actValue(f field) {
 		p.actGroups()
 	case fLinks:
 		p.actLinks()
-	case fNodes:
+	case fNodes, fHold:
 		p.act.Nodes = p.nodes(p.act.Nodes, p.world)
 	case fBy:
 		p.act.By = p.duration()
-	case fRate:
+	case fLoss, fDuplicate:
 		p.act.Rate = p.rate()
+	case fApp:
+		p.actApp()
 	case fSkew:
 		p.actSkew()
 	default: // fSuspect
@@ -328,6 +330,17 @@ func (p *parser) actSkew() {
 	})
 }
 
+// actApp reads what the application does: one operation with its nodes, as a scenario writes it.
+func (p *parser) actApp() {
+	seen := p.object(appOps, 0, -1, func(p *parser, _, f int) {
+		p.act.Op = appOps[f]
+		p.act.Nodes = p.nodes(p.act.Nodes, p.world)
+	})
+	if p.err == nil && seen&(seen-1) != 0 || p.err == nil && seen == 0 {
+		p.fail("expected one operation with its nodes")
+	}
+}
+
 var accusationFields = []string{"by", "of"}
 
 func (p *parser) actSuspect() {
@@ -448,10 +461,7 @@ func (p *parser) place(k Kind) {
 		p.ev.In = p.in
 	default:
 		if k.IsAct() && k > Resume {
-			p.act.Op, p.ev.Act = p.opWord, &p.act
-		}
-		if k == App {
-			p.limit("op", p.opWord, appOps)
+			p.ev.Act = &p.act
 		}
 	}
 }

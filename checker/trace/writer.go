@@ -207,17 +207,21 @@ func appendAct(b []byte, kind Kind, a *Act) ([]byte, error) {
 		b = appendInts(append(b, `,"nodes":`...), a.Nodes)
 		b = appendDuration(append(b, `,"by":`...), a.By)
 	case Loss, LossEnd, Duplicate, DuplicateEnd:
-		b = appendRate(append(b, `,"rate":`...), a.Rate)
+		name := `,"loss":`
+		if kind == Duplicate || kind == DuplicateEnd {
+			name = `,"duplicate":`
+		}
+		b = appendRate(append(b, name...), a.Rate)
 		if len(a.Links) > 0 {
 			b = appendLinks(b, a.Links)
 		}
 	case Skew, SkewEnd:
 		b = appendSkew(b, a.Skew)
 	case Hold, HoldEnd:
-		b = appendInts(append(b, `,"nodes":`...), a.Nodes)
+		b = appendInts(append(b, `,"hold":`...), a.Nodes)
 	case App:
-		b = appendString(append(b, `,"op":`...), a.Op)
-		b = appendInts(append(b, `,"nodes":`...), a.Nodes)
+		b = appendString(append(b, `,"app":{`...), a.Op)
+		b = append(appendInts(append(b, ':'), a.Nodes), '}')
 	default: // SuspectInjected, SuspectEnd
 		b = appendAccusations(b, a.Suspect)
 	}

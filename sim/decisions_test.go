@@ -125,19 +125,22 @@ func TestKeysAreUnique(t *testing.T) {
 			c.key(domainPacket, 1, 0, 1, 7)
 		}
 		c.reset(world)
+		type link struct {
+			kind     uint8
+			from, to int
+		}
 		node := rapid.SampledFrom([]int{0, 1, min(256, world-1), world - 1})
+		links := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) link {
+			return link{rapid.SampledFrom([]uint8{0, 1, 255}).Draw(t, "kind"), node.Draw(t, "from"), node.Draw(t, "to")}
+		}), 1, 3).Draw(t, "links")
 		seen := map[netsim.Key]int{}
 		epoch := uint32(0)
 		for i := range rapid.IntRange(1, 80).Draw(t, "packets") {
-			epoch += rapid.SampledFrom([]uint32{0, 0, 0, 1, 2}).Draw(t, "epochs")
+			epoch += rapid.SampledFrom([]uint32{0, 0, 1, 2, 40}).Draw(t, "epochs")
 			late := rapid.Uint32Range(0, min(epoch, 127)).Draw(t, "late")
-			if rapid.Bool().Draw(t, "timely") {
-				late = 0
-			}
-			k := c.key(
-				rapid.SampledFrom([]domain{domainPacket, domainPacket, domainClose, domainRelease, domainReopen}).Draw(t, "domain"),
-				rapid.SampledFrom([]uint8{0, 1, 2, 255}).Draw(t, "kind"), node.Draw(t, "from"), node.Draw(t, "to"), epoch-late,
-			)
+			l := rapid.SampledFrom(links).Draw(t, "link")
+			d := rapid.SampledFrom([]domain{domainPacket, domainPacket, domainClose, domainRelease, domainReopen}).Draw(t, "domain")
+			k := c.key(d, l.kind, l.from, l.to, epoch-late)
 			if j, ok := seen[k]; ok {
 				t.Fatalf("packets %d and %d share the key %x", j, i, k)
 			}

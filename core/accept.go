@@ -11,11 +11,11 @@ func (n *Node) agreement(now Instant, from NodeID, m *Message, out *Effects) {
 		n.refuse(from, m.Ballot, out)
 		return
 	}
-	out.Used()
 	if n.accepted == m.Ballot {
 		n.writeAck(1, out)
 		return
 	}
+	out.Used()
 	n.promise(m.Ballot, out)
 	n.accepted, n.chosen = m.Ballot, value
 	n.repeats = 0
@@ -39,7 +39,9 @@ func (n *Node) ack(now Instant, from NodeID, m *Message, out *Effects) {
 	if n.lead.phase != proposed || m.Ballot != n.lead.ballot {
 		return
 	}
-	out.Used()
+	if !n.lead.acks.Has(from) {
+		out.Used()
+	}
 	n.lead.acks = n.lead.acks.With(from)
 	n.count(now, out)
 }

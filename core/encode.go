@@ -21,7 +21,9 @@ func (n *Node) AppendState(buf []byte) []byte {
 	buf = appendBallot(buf, n.accepted)
 	buf = n.chosen.AppendState(buf)
 	buf = n.voted.AppendState(buf)
-	buf = append(buf, n.repeats, n.refusals)
+	if !n.cfg.ExternalDetector {
+		buf = append(buf, n.repeats, n.refusals) // they only lengthen waits, which nobody measures there
+	}
 	return n.lead.appendState(buf)
 }
 

@@ -38,6 +38,9 @@ func (b Ballot) Less(o Ballot) bool {
 	return b.Coordinator < o.Coordinator
 }
 
+// roundMax bounds the rounds that a node takes seriously, so that a hostile one cannot make them wrap.
+const roundMax = math.MaxInt32
+
 // Exists tells whether b is a ballot at all.
 func (b Ballot) Exists() bool { return b.Coordinator != NoNode }
 
@@ -60,7 +63,7 @@ func (b Ballot) pack() uint64 {
 // unpackBallot is the inverse of pack. A number that no ballot packs to is no ballot.
 func unpackBallot(p uint64) Ballot {
 	low := p & math.MaxUint32
-	if low == 0 || low > math.MaxInt32 {
+	if low == 0 || low > math.MaxInt32 || p>>32 > roundMax {
 		return NoBallot
 	}
 	return Ballot{uint32(p >> 32), NodeID(low - 1)}

@@ -14,7 +14,7 @@ func drawBallot(t *rapid.T) Ballot {
 	if rapid.IntRange(0, 9).Draw(t, "none") == 0 {
 		return NoBallot
 	}
-	round := rapid.OneOf(rapid.Uint32Range(0, 3), rapid.Uint32Range(0, math.MaxUint32-1)).Draw(t, "round")
+	round := rapid.OneOf(rapid.Uint32Range(0, 3), rapid.Uint32Range(0, roundMax-1)).Draw(t, "round")
 	coordinator := rapid.OneOf(rapid.Int32Range(0, 3), rapid.Int32Range(0, math.MaxInt32-1)).Draw(t, "coordinator")
 	return Ballot{round, NodeID(coordinator)}
 }

@@ -9,7 +9,7 @@ func (n *Node) learn(now Instant, dead NodeSet, out *Effects) {
 	n.decided = append(n.decided, dead)
 	switch {
 	case dead.Has(n.self):
-		n.evict(now, dead, out)
+		n.evict(now, n.view, dead, out)
 	case n.cfg.Policy == Manual && !n.consent:
 		n.tellFailures(dead, out)
 		n.disarm(timerRetransmit, out)
@@ -17,6 +17,23 @@ func (n *Node) learn(now Instant, dead NodeSet, out *Effects) {
 		n.disarm(timerTakeOver, out)
 	default:
 		n.install(now, out)
+	}
+}
+
+// learnAhead takes the decision after those that wait for the application. Only its own exclusion needs no consent: the
+// group goes on without the node whether its application ever calls recover or not (S7).
+func (n *Node) learnAhead(now Instant, dead NodeSet, out *Effects) {
+	v := n.view
+	for _, left := range n.decided[n.view.Epoch:] {
+		v = v.Excluding(left)
+	}
+	dead = dead.Intersect(v.set)
+	if dead.Empty() {
+		return
+	}
+	n.decided = append(n.decided, dead)
+	if dead.Has(n.self) {
+		n.evict(now, v, dead, out)
 	}
 }
 
@@ -40,20 +57,24 @@ func (n *Node) install(now Instant, out *Effects) {
 	n.disarm(timerWindow, out)
 	n.disarm(timerTakeOver, out)
 	n.forget(n.view.set)
-	n.told = n.told.Intersect(n.view.set)
+	n.told = NodeSet{}
 	if !n.cfg.ExternalDetector {
 		n.armSilence(out)
 	}
 	n.watchQuorum(now, out)
+	n.tellFailures(n.suspected, out) // in the new numbering: the next recover is for these
+	if n.waitsForConsent() {
+		n.tellFailures(n.decided[n.view.Epoch], out)
+	}
 	n.pursue(now, out)
 }
 
-// evict ends a node that the group goes on without (S7). It stays to answer whoever missed the decision: it may be the
-// only one who has heard it.
-func (n *Node) evict(now Instant, dead NodeSet, out *Effects) {
+// evict ends a node that the group goes on without (S7): the decision of view v excludes it. It stays to answer whoever
+// missed the decision: it may be the only one who has heard it.
+func (n *Node) evict(now Instant, v View, dead NodeSet, out *Effects) {
 	out.PutEvent(Event{
-		Kind: EventEvicted, Epoch: n.view.Epoch + 1, OldRank: n.view.Rank(n.self), NewRank: NoRank,
-		NewWorldSize: n.view.World() - dead.Len(), DeadRanks: n.view.Ranks(dead),
+		Kind: EventEvicted, Epoch: v.Epoch + 1, OldRank: n.view.Rank(n.self), NewRank: NoRank,
+		NewWorldSize: v.World() - dead.Len(), DeadRanks: v.Ranks(dead),
 	})
 	n.stop(learner, EndEvicted, "", out)
 	n.arm(timerLinger, after(now, n.times.Linger), out)

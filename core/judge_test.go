@@ -33,7 +33,7 @@ type seat struct {
 	consent   bool   // policy manual: its application has called recover in this epoch
 	witnessed uint64 // has seen them die
 	owed      *Event // the recovered event that its last install owes
-	failed    uint64 // told by failure-detected
+	failed    uint64 // told by failure-detected, in this epoch and this suspicion
 }
 
 type refView struct {
@@ -251,7 +251,7 @@ func (j *judge) send(by, to NodeID, m *Message) {
 		}
 		j.accepts[key] |= mask(by)
 	case Commit:
-		if m.Epoch > s.epoch {
+		if m.Epoch > s.epoch && (j.policy != Manual || int(m.Epoch) >= len(j.dead)) {
 			j.fail("S6: node %d of epoch %d tells the decision of epoch %d", by, s.epoch, m.Epoch)
 		}
 		j.decide(by, m.Epoch, m.Set, "tells")
@@ -269,6 +269,7 @@ func (j *judge) believe(by, peer NodeID, suspected bool) {
 		s.ever |= mask(peer)
 	} else {
 		s.believes &^= mask(peer)
+		s.failed &^= mask(peer)
 		if s.witnessed>>uint(peer)&1 != 0 {
 			j.fail("node %d trusts %d and has witnessed its death", by, peer)
 		}
@@ -323,7 +324,7 @@ func (j *judge) install(by NodeID, i *Install) {
 	s.epoch++
 	s.top = NoBallot
 	s.believes &^= dead
-	s.failed &^= dead
+	s.failed = 0
 	if naiveMajority(v.members, ^s.believes) {
 		s.told = false
 	}
@@ -347,16 +348,20 @@ func (j *judge) event(by NodeID, e *Event) {
 		}
 		want, s.owed = *s.owed, nil
 	case EventEvicted:
+		at := s.epoch
+		if j.policy == Manual && e.Epoch > at+1 && int(e.Epoch)-1 < len(j.views) {
+			at, v = e.Epoch-1, j.views[e.Epoch-1] // it waited for its application while the others went on
+		}
 		dead := uint64(0)
 		for _, r := range e.DeadRanks {
 			dead |= mask(v.members[r])
 		}
-		j.decide(by, s.epoch, NodeSetOf(unmask(dead)...), "is evicted")
+		j.decide(by, at, NodeSetOf(unmask(dead)...), "is evicted")
 		if dead>>uint(by)&1 == 0 {
 			j.fail("S7: node %d is evicted by a decision that excludes %v", by, unmask(dead))
 		}
 		left := survivors(v.members, dead)
-		want = Event{Kind: EventEvicted, Epoch: s.epoch + 1, OldRank: rank, NewRank: NoRank, NewWorldSize: len(left), DeadRanks: ranksOf(v.members, dead)}
+		want = Event{Kind: EventEvicted, Epoch: at + 1, OldRank: rank, NewRank: NoRank, NewWorldSize: len(left), DeadRanks: ranksOf(v.members, dead)}
 		s.evicted = true
 	case EventQuorumLost:
 		want.DeadRanks = ranksOf(v.members, s.believes)

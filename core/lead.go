@@ -59,21 +59,24 @@ func (n *Node) vote(now Instant, from NodeID, m *Message, out *Effects) {
 	if n.lead.phase != collecting {
 		return
 	}
-	out.Used()
-	n.record(vote{from, m.Set.Intersect(n.view.set), unpackBallot(m.Num)})
+	if n.record(vote{from, m.Set.Intersect(n.view.set), unpackBallot(m.Num)}) {
+		out.Used()
+	}
 	n.advance(now, out)
 }
 
-// record keeps a member's latest vote.
-func (n *Node) record(v vote) {
+// record keeps a member's latest vote; false if it is the one that is there already.
+func (n *Node) record(v vote) bool {
 	n.lead.voters = n.lead.voters.With(v.from)
 	for i := range n.lead.votes {
 		if n.lead.votes[i].from == v.from {
+			changed := n.lead.votes[i] != v
 			n.lead.votes[i] = v
-			return
+			return changed
 		}
 	}
 	n.lead.votes = append(n.lead.votes, v)
+	return true
 }
 
 // advance goes as far with the ballot as votes, acceptances and suspicions allow. No timer stands on the common path:

@@ -117,7 +117,9 @@ func (n *Node) Step(now Instant, in *Input, out *Effects) {
 	case InStart:
 		n.start(now, in.Phase, out)
 	case InClosed:
-		n.suspect(now, NodeSetOf(in.Peer), out)
+		if n.view.set.Has(in.Peer) {
+			n.suspect(now, NodeSetOf(in.Peer), out)
+		}
 	case InDead:
 		n.witness(now, in.Peer, out)
 	case InSuspect:
@@ -160,8 +162,11 @@ func (n *Node) deliver(now Instant, from NodeID, m *Message, out *Effects) {
 	switch {
 	case m.Epoch < Epoch(len(n.decided)):
 		n.answer(from, m, out)
-	case m.Epoch > n.view.Epoch || !n.view.set.Has(from):
-		// From a view that this node has not reached: the decision comes with the answer to its next message.
+	case m.Kind == Commit && n.waitsForConsent() && m.Epoch == Epoch(len(n.decided)):
+		n.learnAhead(now, m.Set, out)
+	case m.Epoch > n.view.Epoch || !n.view.set.Has(from) || m.Ballot.Round > roundMax:
+		// From a view that this node has not reached: the decision comes with the answer to its next message. Or of a
+		// round that no group can have come to.
 	default:
 		n.agree(now, from, m, out)
 	}

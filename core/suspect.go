@@ -79,7 +79,7 @@ func (n *Node) accuse(now Instant, peer NodeID, hold bool, out *Effects) {
 
 // acquit ends a suspicion from outside. The internal detector keeps it if the peer has been silent in the meantime.
 func (n *Node) acquit(now Instant, peer NodeID, out *Effects) {
-	if n.status != running || peer < 0 {
+	if n.status != running || !n.view.set.Has(peer) {
 		return
 	}
 	n.held = n.held.Without(peer)
@@ -117,6 +117,7 @@ func (n *Node) suspect(now Instant, peers NodeSet, out *Effects) {
 // trust withdraws a suspicion.
 func (n *Node) trust(now Instant, peer NodeID, out *Effects) {
 	n.suspected = n.suspected.Without(peer)
+	n.told = n.told.Without(peer)
 	out.Believe(peer, false)
 	if !n.cfg.ExternalDetector {
 		n.armSilence(out)

@@ -127,7 +127,9 @@ func (n *Node) prepare(now Instant, from NodeID, m *Message, out *Effects) {
 		n.refuse(from, m.Ballot, out)
 		return
 	}
-	out.Used()
+	if m.Ballot != n.promised {
+		out.Used()
+	}
 	n.promise(m.Ballot, out)
 	n.sendVote(now, out)
 }

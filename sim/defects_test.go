@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"nexarsim/checker/trace"
 	"nexarsim/core"
 	"nexarsim/netsim"
 )
@@ -155,5 +156,96 @@ func TestDigestCoversEffects(t *testing.T) {
 func TestAllocationsGoal(t *testing.T) {
 	if got := allocationsOf(t); got > 50 {
 		t.Errorf("%.0f allocations for each run of W(8), want at most 50", got)
+	}
+}
+
+// A node that takes more than 1000 * world steps within any one heartbeat interval ends the run, wherever it begins.
+func TestBusyInAnyInterval(t *testing.T) {
+	l := experiment(t, 2, "", func(p *probe, now core.Instant, in *core.Input, out *core.Effects) {
+		switch at := core.Instant(900 * milli); {
+		case p.self != 0:
+		case in.Kind == core.InStart:
+			out.SetTimer(0, at)
+		case len(p.lab.log) == 1900:
+			out.SetTimer(0, core.Instant(second))
+		case len(p.lab.log) < 3800:
+			out.SetTimer(0, now)
+		}
+	})
+	if len(l.res.Verdict.Violations) == 0 {
+		t.Errorf("%d steps within 100 ms are no livelock in a world of 2", len(l.log))
+	}
+}
+
+// Whoever suspects a peer because its connection closed does so because of the crash, and the trace says so.
+func TestCrashCausesItsSuspicions(t *testing.T) {
+	for _, model := range []string{"asynchronous", "crash-stop"} {
+		l := &lab{sim: New(), rule: func(_ *probe, _ core.Instant, in *core.Input, out *core.Effects) {
+			if in.Kind == core.InClosed || in.Kind == core.InSuspect {
+				out.Believe(in.Peer, true)
+			}
+		}}
+		crash := uint64(0)
+		_, err := l.sim.Run(Spec{Scenario: probing(t, 2, "model: "+model+"\nfaults:\n  - {at: 1s, crash: [0]}\n"), Seed: 1, New: l.machine, Observe: func(ev *trace.Event) {
+			if ev.Kind == trace.Crash {
+				crash = ev.Seq
+			}
+			if ev.Kind == trace.Suspect && ev.Cause != crash {
+				t.Errorf("%s: the suspicion's cause is %d, the crash is line %d", model, ev.Cause, crash)
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A delivery at which a machine panics stands in the trace, and caused the panic.
+func TestPanicShowsItsDelivery(t *testing.T) {
+	l := &lab{sim: New(), rule: func(p *probe, now core.Instant, in *core.Input, out *core.Effects) {
+		if in.Kind == core.InDeliver {
+			panic("boom")
+		}
+		sending(second)(p, now, in, out)
+	}}
+	delivery := uint64(0)
+	_, err := l.sim.Run(Spec{Scenario: probing(t, 2, ""), Seed: 1, New: l.machine, Observe: func(ev *trace.Event) {
+		if ev.Kind == trace.Deliver {
+			delivery = ev.Seq
+		}
+		if ev.Kind == trace.Panic && (delivery == 0 || ev.Cause != delivery) {
+			t.Errorf("the panic's cause is %d, the delivery is line %d", ev.Cause, delivery)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Overlapping skews of one clock: the end of one leaves the other in force.
+func TestOverlappingSkews(t *testing.T) {
+	l := experiment(t, 2, `faults:
+  - {at: 1s, skew: [{node: 0, rate: 2}], for: 2s}
+  - {at: 2s, skew: [{node: 0, rate: 2}], for: 6s}
+`, func(*probe, core.Instant, *core.Input, *core.Effects) {})
+	if got, want := l.sim.nodes[0].clock.local(int64(8*second)), core.Instant(15*second); got < want {
+		t.Errorf("after 7 s at twice the speed the clock reads %v, want at least %v", time.Duration(got), time.Duration(want))
+	}
+}
+
+// A header follows its scenario, also when that is changed between two runs.
+func TestHeaderFollowsItsScenario(t *testing.T) {
+	s, sc := New(), probing(t, 2, "")
+	for _, timeout := range []time.Duration{5 * second, 7 * second} {
+		sc.Config.HeartbeatTimeout = timeout
+		l := &lab{sim: s}
+		_, err := s.Run(Spec{Scenario: sc, Seed: 1, New: l.machine, Observe: func(*trace.Event) {}, Header: func(h *trace.Header) {
+			if !strings.Contains(string(h.Config), fmt.Sprintf("%q", timeout)) {
+				t.Errorf("timeout %v: the header says %s", timeout, h.Config)
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -27,10 +27,12 @@ func (n *Network) Close(now int64, owner, peer int) bool {
 	return true
 }
 
-// Reopen opens both ends again: a new connection, on which nothing of the old one arrives.
-func (n *Network) Reopen(a, b int) {
-	if n.ends != nil {
-		n.ends[n.at(a, b)].closed = false
-		n.ends[n.at(b, a)].closed = false
+// Reopen opens both ends again: a new connection, on which nothing of the old one arrives, whether both ends had noticed
+// its end or one.
+func (n *Network) Reopen(now int64, a, b int) {
+	if !n.Connected(a, b) || !n.Connected(b, a) {
+		for _, e := range []*end{&n.ends[n.at(a, b)], &n.ends[n.at(b, a)]} {
+			*e = end{ever: true, closedAt: max(e.closedAt, now-1)}
+		}
 	}
 }

@@ -13,7 +13,7 @@ func (least) Decide(Key, Lane, uint64) uint64 { return 0 }
 func TestReopenForgetsBothDirections(t *testing.T) {
 	n := New(Config{World: 2, Latency: Uniform(100, 100), Reorder: true}, least{})
 	n.Close(10, 0, 1)
-	n.Reopen(0, 1)
+	n.Reopen(20, 0, 1)
 	for _, l := range []Link{{0, 1}, {1, 0}} {
 		if why := n.Arrive(5, l.From, l.To); why != DropClosed {
 			t.Errorf("%d->%d: sent before the close: %q, want %q", l.From, l.To, why, DropClosed)

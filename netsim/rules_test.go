@@ -194,7 +194,7 @@ func TestConnection(t *testing.T) {
 	check("what it sends does not arrive", n.Arrive(6, 0, 1), DropClosed)
 	n.Close(7, 0, 1)
 	check("now it knows", send(8, 0, 1), DropClosed)
-	n.Reopen(0, 1)
+	n.Reopen(20, 0, 1)
 	check("of the old connection", n.Arrive(5, 0, 1), DropClosed)
 	check("sent on the new one", send(20, 0, 1), Delivered)
 	check("of the new one", n.Arrive(20, 0, 1), Delivered)

@@ -139,7 +139,7 @@ func (d *driver) do(o *op) {
 			d.twin.close(d, e, changed)
 		}
 	case "reopen":
-		d.net.Reopen(o.a, o.b)
+		d.net.Reopen(d.now, o.a, o.b)
 		d.twin.reopen(o.a, o.b)
 	case "release":
 		at := d.net.Release(d.now, o.a, o.b, d.key())

@@ -172,8 +172,10 @@ func (s *Simulator) crash(id int, silent bool) {
 		return
 	}
 	s.reach.crashed(s, id)
-	s.rec.Crash(s.now, id, silent, s.act)
+	before := s.act
+	s.act = s.rec.Crash(s.now, id, silent, s.act)
 	s.die(id, silent)
+	s.act = before
 }
 
 // pause stops a node's process. Its peers' connections to it may time out meanwhile.

@@ -60,8 +60,8 @@ faults:
 		}},
 		says(1, 5*second, 0, 4),
 	))
-	l.wantAll(t, "1s 0 timer 0", "1.001s 1 closed 0", "1.001s 2 closed 0", "5s 1 timer 0")
-	l.wantTrace(t, "1s crash 0 silent=false", "1.001s drop 0 closed", "1.001s drop 3 closed",
+	l.wantAll(t, "1s 0 timer 0", "1.001s 2 deliver 1 from 0", "1.001s 1 deliver 2 from 0", "1.001s 1 closed 0", "1.001s 2 closed 0", "5s 1 timer 0")
+	l.wantTrace(t, "1s crash 0 silent=false",
 		"4s suspect-injected", "4s hold", "4s app", "4s app", "4s skew", "5s suspect-end", "5s hold-end", "5s skew-end",
 		"5s drop 1 closed")
 }
@@ -247,7 +247,7 @@ func TestShutdown(t *testing.T) {
 	}
 	text := "network: {latency: 1ms, reorder: true}\nfaults:\n  - {at: 1s, app: {shutdown: [0]}}\n"
 	l := experiment(t, 2, text, ending(core.EndShutdown))
-	l.want(t, "1s 0 shutdown", "1.001s 1 closed 0")
+	l.want(t, "1s 0 shutdown", "1.001s 1 deliver 1 from 0", "1.001s 1 closed 0")
 	for _, why := range []core.EndWhy{core.EndEvicted, core.EndAborted, core.EndError} {
 		l = experiment(t, 2, text, ending(why))
 		l.want(t, "1s 0 shutdown", "1.001s 1 deliver 1 from 0", "1.001s 1 deliver 2 from 0", "2.001s 0 deliver 7 from 1")
@@ -344,13 +344,13 @@ func TestSent(t *testing.T) {
 	}
 }
 
-// TestSentWaitsForThePaused: the answer comes at the resume, after the effects that were left.
+// TestSentWaitsForThePaused: the answers come at the resume, in the order of their sends.
 func TestSentWaitsForThePaused(t *testing.T) {
 	l := experiment(t, 2, "faults:\n  - {when: {node: 0, sends: vote}, pause: [0], for: 2s}\n", script(cue{0, second, func(out *core.Effects) {
 		out.SendOp(1, kind(core.Vote, 1), 5)
 		out.SendOp(1, num(2), 6)
 	}}))
-	l.want(t, "1.001s 1 deliver 1 from 0", `3s 0 sent 6 ""`, `3s 0 sent 5 ""`, "3.001s 1 deliver 2 from 0")
+	l.want(t, "1.001s 1 deliver 1 from 0", `3s 0 sent 5 ""`, `3s 0 sent 6 ""`, "3.001s 1 deliver 2 from 0")
 }
 
 // TestMachinePanics: a panic inside Step, or one that a machine models, is recorded once; nothing moves in that node any

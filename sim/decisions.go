@@ -109,7 +109,7 @@ func (c *counters) at(kind uint8, from, to int) *count {
 }
 
 // key is the key of the next packet of a link and kind. A packet of an older epoch than the last one goes on with that
-// one's numbers, and says so, so that no two packets share a key.
+// one's numbers, and says so, so that no two packets of epochs less than 128 apart share a key.
 func (c *counters) key(d domain, kind uint8, from, to int, epoch uint32) netsim.Key {
 	at := c.at(kind, from, to)
 	var late uint64

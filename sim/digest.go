@@ -65,9 +65,6 @@ func (d *digest) message(m *core.Message) {
 	d.word(uint64(m.Kind)<<32 | uint64(m.Epoch))
 	d.word(uint64(m.Ballot.Round)<<32 | uint64(uint32(m.Ballot.Coordinator)))
 	d.word(m.Num)
-	if m.Kind == core.Heartbeat && m.Set.Empty() && m.Body == "" {
-		return
-	}
 	d.word(m.Group)
 	d.set(m.Set)
 	d.text(m.Body)

@@ -17,10 +17,10 @@ import (
 // told as a ratio to it, measured in the same process, turn by turn.
 
 type floorMsg struct {
-	kind, epoch  uint32
-	from, to     uint32
-	set, ballot  uint64
-	seq, padding uint64
+	kind, epoch uint32
+	from, to    uint32
+	set, ballot uint64
+	seq, _      uint64
 }
 
 type floorMachine interface {

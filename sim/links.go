@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"cmp"
+	"slices"
+
 	"nexarsim/core"
 	"nexarsim/netsim"
 )
@@ -18,16 +21,22 @@ func (s *Simulator) hold(e *entry, from, to int) {
 // releaseHeld sends again what a link has held, in its order: the burst after a heal.
 func (s *Simulator) releaseHeld(from, to int) {
 	kept := s.held[:0]
+	var burst []heldPacket
 	for _, h := range s.held {
 		if h.from != from || h.to != to {
 			kept = append(kept, h)
 			continue
 		}
+		burst = append(burst, h)
+	}
+	s.held = kept
+	// What was on its way when the link closed was sent before what found it closed, though it was held later.
+	slices.SortStableFunc(burst, func(a, b heldPacket) int { return cmp.Compare(s.idOf(&a.entry), s.idOf(&b.entry)) })
+	for _, h := range burst {
 		key := s.counters.key(domainRelease, 0, from, to, 0)
 		s.queue.push(s.net.Release(s.now, from, to, key), classDeliver, h.a, h.b)
 		s.reach.hit(ReachStaleBurst)
 	}
-	s.held = kept
 }
 
 // loseHeld ends what a closed connection has held.
@@ -73,7 +82,11 @@ func (s *Simulator) die(id int, silent bool) {
 	}
 	n.missed = n.missed[:0]
 	for peer := range s.nodes {
-		if peer == id || s.nodes[peer].gone {
+		if peer == id {
+			continue
+		}
+		s.loseHeld(id, peer, netsim.DropGone) // nobody is left to send it again
+		if s.nodes[peer].gone {
 			continue
 		}
 		if silent || !s.sendClose(id, peer) {
@@ -100,29 +113,49 @@ func (s *Simulator) detect(by, dead int) {
 	s.giveInputAt(at, by, core.Input{Kind: core.InSuspect, Peer: core.NodeID(dead)})
 }
 
-// sendClose sends the end of a connection; false if it will not arrive by itself.
+// closing is the end of a connection on its way to the peer.
+type closing struct {
+	from, to int
+	sent     int64
+	cause    uint64 // the line of what ended it
+}
+
+// sendClose sends the end of a connection; false if it will not arrive by itself. On a link that keeps the order it comes
+// after all that was sent before.
 func (s *Simulator) sendClose(from, to int) bool {
 	f := s.net.Send(s.now, from, to, s.counters.key(domainClose, 0, from, to, 0))
-	at := f.Arrivals()
-	if len(at) == 0 {
+	arrivals := f.Arrivals()
+	if len(arrivals) == 0 {
 		return false
 	}
-	s.queue.push(at[0], classClose, uint32(from), uint32(to))
+	s.closes = append(s.closes, closing{from, to, s.now, s.act})
+	s.queue.push(arrivals[0], classClose, uint32(len(s.closes)-1), uint32(to))
 	return true
 }
 
-// closeDue handles the arrival of a close. A cut on its way loses it, and the idle timeout tells instead.
+// closeDue handles the arrival of a close. A cut on its way loses it, and the idle timeout tells instead; the end of an old
+// connection does nothing to a new one.
 func (s *Simulator) closeDue(e *entry) {
-	from, to := int(e.a), int(e.b)
-	if s.nodes[to].gone {
+	c := s.closes[e.a]
+	if s.nodes[c.to].gone {
 		return
 	}
-	if since, closed := s.net.ClosedSince(from, to); closed {
-		s.queue.push(max(s.now, s.net.IdleAt(since)), classIdle, e.a, e.b)
+	switch s.net.Arrive(c.sent, c.from, c.to) {
+	case netsim.Delivered:
+	case netsim.DropClosed:
+		return
+	default:
+		since, closed := s.net.ClosedSince(c.from, c.to)
+		if !closed {
+			since = c.sent
+		}
+		s.queue.push(max(s.now, s.net.IdleAt(since)), classIdle, uint32(c.from), uint32(c.to))
 		return
 	}
-	if !s.postpone(to, e) {
-		s.closeEnd(to, from)
+	if !s.postpone(c.to, e) {
+		s.cause = c.cause
+		s.closeEnd(c.to, c.from)
+		s.cause = 0
 	}
 }
 
@@ -183,7 +216,7 @@ func (s *Simulator) reachable(a, b int) bool {
 
 func (s *Simulator) reopenDue(a, b int) {
 	if s.reachable(a, b) {
-		s.net.Reopen(a, b)
+		s.net.Reopen(s.now, a, b)
 		s.reach.hit(ReachReopened)
 	}
 }

@@ -18,10 +18,16 @@ func (s *Simulator) loop() (done bool) {
 			return
 		}
 		if p := recover(); p != nil {
-			s.panicked(s.stepping, fmt.Sprint(p))
+			id := s.stepping
+			s.stepping = nobody
+			if s.in.Kind == core.InDeliver {
+				s.cause = s.rec.Deliver(s.now, id, int(s.in.From), s.in.ID, &s.in.Msg, s.nodes[id].epoch, false)
+			}
+			s.panicked(id, fmt.Sprint(p))
 			done = false
 		}
 	}()
+	s.begin()
 	for !s.over {
 		e, ok := s.queue.pop()
 		if !ok || e.at > s.end {

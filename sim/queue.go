@@ -1,19 +1,20 @@
 package sim
 
-// class orders what is due at one instant: the environment acts first, then connections, then inputs that an act left for
-// "the next step", then what a resumed node had missed, then timers, wakes and messages. It also says what an entry is.
+// class orders what is due at one instant: the environment acts first, then connections time out and open again, then
+// what a resumed node had missed, then inputs that an act left for "the next step", then timers, wakes, messages, and last
+// the ends of connections, so that none overtakes a message. It also says what an entry is.
 type class uint8
 
 const (
 	classAct     class = iota // a: act, b: 0 begins, 1 ends
 	classIdle                 // a: silent peer, b: whose end of the connection may time out
 	classReopen               // a, b: the pair
-	classClose                // a: who closed, b: who learns it
-	classInput                // a: index of the input
 	classParked               // a: index of what a node missed while paused, b: node
+	classInput                // a: index of the input
 	classTimer                // a: node, b: timer and its generation
 	classWake                 // a: node, b: id
 	classDeliver              // a: slot of the message, b: receiver and place in the step's sends
+	classClose                // a: index of the close
 	classCount
 )
 

@@ -66,7 +66,7 @@ func TestQueue(t *testing.T) {
 }
 
 // TestOrderAtOneInstant makes everything be due at one instant, and keeps the promised order: the environment acts
-// first, then connections, then inputs that an act left, then timers, then wakes, then messages.
+// first, then inputs that an act left, then timers, wakes, messages, and then the ends of connections.
 func TestOrderAtOneInstant(t *testing.T) {
 	l := experiment(t, 5, `faults:
   - {at: 1.999s, crash: [4]}
@@ -80,8 +80,8 @@ func TestOrderAtOneInstant(t *testing.T) {
 	))
 	at2 := slices.DeleteFunc(l.log, func(line string) bool { return line[:3] != "2s " })
 	want := []string{
-		"2s 0 closed 4", "2s 1 closed 4", "2s 3 closed 4", "2s 1 suspect 3 hold=false", "2s 1 timer 0", "2s 1 timer 1", "2s 1 wake 5",
-		"2s 1 deliver 7 from 0",
+		"2s 1 suspect 3 hold=false", "2s 1 timer 0", "2s 1 timer 1", "2s 1 wake 5", "2s 1 deliver 7 from 0",
+		"2s 0 closed 4", "2s 1 closed 4", "2s 3 closed 4",
 	}
 	if diff := cmp.Diff(want, at2); diff != "" {
 		t.Error(diff)
@@ -96,7 +96,7 @@ func TestClassesFit(t *testing.T) {
 	if core.MaxTimers != 1<<timerBits {
 		t.Errorf("%d timers, and %d bits for their numbers", core.MaxTimers, timerBits)
 	}
-	e := entry{ord: uint64(classDeliver)<<classShift | 1<<classShift - 1}
+	e := entry{ord: uint64(classDeliver)<<classShift | (1<<classShift - 1)}
 	if e.class() != classDeliver {
 		t.Errorf("class %d", e.class())
 	}

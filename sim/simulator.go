@@ -35,6 +35,7 @@ type Simulator struct {
 	held     []heldPacket
 	inputs   []pendingInput
 	parked   []entry
+	closes   []closing
 	acts     []act
 	watch    watch
 
@@ -54,6 +55,7 @@ type Simulator struct {
 	inputNo  uint64
 	reach    reachState
 
+	started  int // how many nodes have had their first input
 	stepping int // the node whose machine runs at this moment; nobody otherwise
 
 	steps, messages, installs uint64
@@ -70,7 +72,7 @@ func (s *Simulator) Run(spec Spec) (*Result, error) {
 	if err := s.prepare(spec); err != nil {
 		return nil, err
 	}
-	s.begin()
+	s.started = 0
 	for !s.loop() {
 		// A panic of a machine ended the loop; the run goes on without that node.
 	}
@@ -115,7 +117,7 @@ func (s *Simulator) reset() {
 	s.dice.reset(s.spec.Seed)
 	s.digest.reset(s.spec.Log)
 	s.slots, s.free, s.held = s.slots[:0], s.free[:0], s.held[:0]
-	s.inputs, s.parked, s.acts = s.inputs[:0], s.parked[:0], s.acts[:0]
+	s.inputs, s.parked, s.acts, s.closes = s.inputs[:0], s.parked[:0], s.acts[:0], s.closes[:0]
 	s.steps, s.messages, s.installs, s.inputNo = 0, 0, 0, 0
 	s.cause, s.act, s.stepping = 0, 0, nobody
 	s.drawn = nil
@@ -261,7 +263,9 @@ func (s *Simulator) line(ev *trace.Event) {
 // begin gives every node its first input.
 func (s *Simulator) begin() {
 	interval := uint64(s.cfg.HeartbeatInterval)
-	for id := range s.nodes {
+	for s.started < len(s.nodes) {
+		id := s.started
+		s.started++ // before the step: if the machine panics, the others still start
 		phase := s.dice.Decide(choiceKey(domainPhase, uint64(id), 0), 0, interval)
 		s.in = core.Input{Kind: core.InStart, Phase: int64(phase)}
 		s.step(id)

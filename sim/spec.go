@@ -13,9 +13,9 @@ import (
 
 // Spec says which run is wanted.
 type Spec struct {
-	Scenario *scenarios.Scenario
-	Protocol string // a name of Protocols; "" takes the scenario's
-	Seed     uint64 // from 1
+	Scenario *scenarios.Scenario // must not be changed between two runs of one simulator
+	Protocol string              // a name of Protocols; "" takes the scenario's
+	Seed     uint64              // from 1
 
 	// New replaces the protocol's constructor by a machine of the caller's own.
 	New Constructor

@@ -72,10 +72,13 @@ func (s *Simulator) markStep(id int, in *core.Input) {
 	switch in.Kind {
 	case core.InDeliver:
 		s.digest.word(in.ID)
-	case core.InTimer, core.InStart, core.InShutdown:
+	case core.InStart:
+		s.digest.word(uint64(in.Phase))
+	case core.InTimer, core.InShutdown:
 	default:
 		s.digest.word(in.ID)
-		s.digest.word(uint64(uint32(in.Peer))<<32 | uint64(in.Call)<<8 | uint64(len(in.Err)))
+		s.digest.word(uint64(uint32(in.Peer))<<32 | uint64(in.Call)<<8 | bit(in.Hold))
+		s.digest.text(in.Err)
 	}
 }
 
@@ -125,10 +128,14 @@ func (s *Simulator) perform(id int, out *core.Effects, from int) {
 			s.send(id, n, e, out)
 		case core.OutSetTimer:
 			s.digest.word(uint64(e.Kind) | uint64(e.Timer)<<8 | uint64(e.At)<<16)
-			s.setTimer(id, e.Timer, e.At)
+			if s.hasTimer(id, e.Timer) {
+				s.setTimer(id, e.Timer, e.At)
+			}
 		case core.OutCancelTimer:
 			s.digest.word(uint64(e.Kind) | uint64(e.Timer)<<8)
-			s.cancelTimer(id, e.Timer)
+			if s.hasTimer(id, e.Timer) {
+				s.cancelTimer(id, e.Timer)
+			}
 		case core.OutUsed:
 			s.digest.word(uint64(e.Kind))
 		default:
@@ -141,6 +148,15 @@ func (s *Simulator) perform(id int, out *core.Effects, from int) {
 		}
 	}
 	s.letters = s.letters[:0]
+}
+
+// hasTimer tells whether a machine may have a timer of that number; one that uses another has broken its own rules.
+func (s *Simulator) hasTimer(id int, t core.TimerID) bool {
+	if t < core.MaxTimers {
+		return true
+	}
+	s.panicked(id, fmt.Sprintf("timer %d: a machine has timers 0 to %d", t, core.MaxTimers-1))
+	return false
 }
 
 // performRare does what only happens when something changes.
@@ -160,6 +176,7 @@ func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effec
 		s.digest.word(uint64(in.View.Epoch))
 		s.digest.word(in.View.CommID)
 		s.digest.set(in.View.Set())
+		s.digest.set(in.Dead)
 		n.epoch = in.View.Epoch
 		s.installs++
 		line := s.rec.Install(s.now, id, in, s.cause)
@@ -172,6 +189,7 @@ func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effec
 		ev := out.Event(e)
 		s.digest.word(uint64(ev.Kind)<<32 | uint64(ev.Epoch))
 		s.digest.word(uint64(uint32(ev.OldRank))<<32 | uint64(uint32(ev.NewRank)))
+		s.digest.word(uint64(ev.NewWorldSize)<<32 | uint64(len(ev.DeadRanks)))
 		for _, r := range ev.DeadRanks {
 			s.digest.word(uint64(uint32(r)))
 		}
@@ -179,6 +197,7 @@ func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effec
 	case core.OutDone:
 		d := out.Done(e)
 		s.digest.word(d.ID)
+		s.digest.word(uint64(d.Call))
 		s.digest.text(d.Result)
 		s.digest.text(d.Err)
 	case core.OutPanic:

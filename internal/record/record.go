@@ -38,6 +38,7 @@ func New() *Recorder { return &Recorder{} }
 // Reset begins a new run.
 func (r *Recorder) Reset(sink Sink, full bool, names func(core.Kind) string) {
 	r.sink, r.full, r.names, r.seq = sink, full, names, 0
+	r.sent = nil
 	if full {
 		r.sent = make(map[uint64]uint64)
 	}

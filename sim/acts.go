@@ -18,10 +18,11 @@ func (s *Simulator) actDue(i int, ends bool) {
 	s.digest.word(1<<63 | uint64(i)<<1 | bit(ends))
 	if ends {
 		s.act = 0
+		a.on = false
 		s.endAct(i, a)
 		return
 	}
-	a.fired = true
+	a.fired, a.on = true, true
 	s.act = s.cause
 	s.prolong(s.now + a.dur)
 	if a.dur > 0 {
@@ -122,7 +123,7 @@ func (s *Simulator) endAct(i int, a *act) {
 	case scenarios.ActSkew:
 		s.announce(trace.SkewEnd, a)
 		for _, k := range a.Skew {
-			s.skew(k.Node, trueRate, 0)
+			s.skew(k.Node, s.rateOf(k.Node), 0)
 		}
 	case scenarios.ActSuspect:
 		s.act = s.announce(trace.SuspectEnd, a)
@@ -134,6 +135,19 @@ func (s *Simulator) endAct(i int, a *act) {
 		s.call(core.CallRelease, a.Nodes)
 	case scenarios.ActCrash, scenarios.ActApp, scenarios.ActNone:
 	}
+}
+
+// rateOf is the rate at which a node's clock runs by the skews that are in force: the last of them in the scenario's order.
+func (s *Simulator) rateOf(id int) int64 {
+	rate := int64(trueRate)
+	for i := range s.acts {
+		for _, k := range s.acts[i].Skew {
+			if s.acts[i].on && k.Node == id {
+				rate = k.Rate
+			}
+		}
+	}
+	return rate
 }
 
 func (s *Simulator) blockAll(links []netsim.Link) {

@@ -77,6 +77,7 @@ type counters struct {
 const (
 	denseMax = 512
 	kindMax  = 256
+	lateMax  = 1<<24 - 2 // how many epochs late a key can tell
 )
 
 func (c *counters) reset(world int) {
@@ -109,7 +110,7 @@ func (c *counters) at(kind uint8, from, to int) *count {
 }
 
 // key is the key of the next packet of a link and kind. A packet of an older epoch than the last one goes on with that
-// one's numbers, and says so, so that no two packets of epochs less than 128 apart share a key.
+// one's numbers, and says so, so that no two packets share a key.
 func (c *counters) key(d domain, kind uint8, from, to int, epoch uint32) netsim.Key {
 	at := c.at(kind, from, to)
 	var late uint64
@@ -117,11 +118,11 @@ func (c *counters) key(d domain, kind uint8, from, to int, epoch uint32) netsim.
 	case epoch > at.epoch:
 		*at = count{epoch: epoch}
 	case epoch < at.epoch:
-		late = 1 + uint64(at.epoch-epoch)&0x7f
+		late = 1 + min(uint64(at.epoch-epoch), lateMax)
 	}
 	at.n++
 	return netsim.Key{
-		A: uint64(d)<<56 | late<<48 | uint64(kind)<<40 | uint64(from)<<20 | uint64(to),
+		A: uint64(d)<<56 | late<<32 | uint64(kind)<<24 | uint64(from)<<toBits | uint64(to),
 		B: uint64(epoch)<<32 | uint64(at.n),
 	}
 }

@@ -23,8 +23,9 @@ type node struct {
 	restAt  int    // where a pause interrupted the effects of a step
 	restFor uint64 // and the line that had caused it
 
-	busyFrom int64 // start of the window in which its steps are counted
-	busy     int
+	busyFrom   int64 // start of the half interval in which its steps are counted
+	busy       int
+	busyBefore int // steps of the half interval before
 }
 
 // timer is one of a machine's timers. An entry of an older generation was replaced or cancelled.

@@ -12,7 +12,7 @@ import (
 // Constructor makes one member's machine.
 type Constructor func(core.Setup) (core.Machine, error)
 
-// ErrUnavailable marks what the contract names and this version does not have.
+// ErrUnavailable marks what a later version will have and this one does not have.
 var ErrUnavailable = errors.New("not available in this version")
 
 // Protocol returns the constructor of a named protocol, with the configuration's quorum rule set accordingly.

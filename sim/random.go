@@ -16,6 +16,7 @@ type act struct {
 	at    int64
 	dur   int64 // 0: to the end
 	fired bool
+	on    bool          // it is in force
 	links []netsim.Link // what a partition or cut closes
 }
 

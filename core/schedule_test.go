@@ -107,7 +107,8 @@ func newSchedule(t testing.TB, bytes []byte, book *commBook) *schedule {
 	case 3:
 		cfg.Policy = AbortAll
 	}
-	s.without = uint16(s.choose(256)) & uint16(s.choose(256)) << 1
+	first, second := uint16(s.choose(256)), uint16(s.choose(256))
+	s.without = first & second << 1
 	s.often = act(s.choose(int(actCount)))
 	s.spare = s.choose(n + 1)
 	s.world = newWorld(t, n, cfg, book)
@@ -441,8 +442,6 @@ func (s *schedule) tellWhoIsBehind() bool {
 // reach counts the places that the random schedules must have seen: a search that never came there proves nothing.
 type reach struct {
 	hits map[string]int
-	// the run's own memory
-	epochs int
 }
 
 func newReach() *reach { return &reach{hits: map[string]int{}} }

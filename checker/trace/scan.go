@@ -294,7 +294,7 @@ func (s *scanner) escape(out []byte, i int) ([]byte, int) {
 	return out, 0
 }
 
-// unicodeEscape reads \uXXXX, or two of them that make one rune; half of such a pair is no character.
+// unicodeEscape reads \u and four hex digits, or two of them that make one rune; half of such a pair is no character.
 func unicodeEscape(b []byte) (rune, int) {
 	r, ok := hex4(b)
 	if !ok {

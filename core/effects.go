@@ -14,7 +14,7 @@ const (
 	InDead                          // somebody witnessed the peer's death; never withdrawn. Peer
 	InSuspect                       // an outside detector, or the harness, suspects a peer. Peer, Hold
 	InTrust                         // it no longer does. Peer
-	InCall                          // the application calls. Call, ID
+	InCall                          // the application calls. Call, ID; all-reduce: Value
 	InShutdown                      // the application ends this node's part in the group
 )
 
@@ -56,6 +56,14 @@ func (c CallOp) String() string {
 	return "invalid"
 }
 
+// Collective tells whether it is a call that the members of a view make together.
+func (c CallOp) Collective() bool { return c == CallSplit || c == CallBarrier || c == CallAllReduce }
+
+// Contribution is what a node brings to its n-th all-reduce (from 1) where a harness makes the call: another number for
+// each node and each call, so that a sum that lacks a part, or holds one twice or an old one, shows. A driver puts it into
+// Input.Value.
+func Contribution(node NodeID, n uint64) int64 { return int64(node) + 1 + 1000*int64(n) }
+
 // TimerID names one of a machine's timers: 0..MaxTimers-1.
 type TimerID uint8
 
@@ -72,6 +80,7 @@ type Input struct {
 	Peer  NodeID
 	ID    uint64
 	Phase int64  // InStart: nanoseconds until the first heartbeat, below the interval, so that nodes do not beat in step
+	Value int64  // InCall of an all-reduce: what this node brings to the sum; Done.Result is the sum as decimal text
 	Err   string // InSent
 	Msg   Message
 }
@@ -86,7 +95,7 @@ const (
 	OutCancelTimer                       // do not fire Timer
 	OutWake                              // give InWake with ID Op as a step of its own, soon
 	OutBelieve                           // Peer is now Suspected, or no longer
-	OutUsed                              // the delivered message counted
+	OutUsed                              // the delivered message counted; with a message of its own, one of Peer that was delivered before (At: its ID)
 	OutInstall                           // Effects.Install(e) is the node's view from now on
 	OutEvent                             // tell the application Effects.Event(e)
 	OutDone                              // a call ended: Effects.Done(e)
@@ -259,6 +268,19 @@ func (o *Effects) Believe(peer NodeID, suspected bool) {
 
 // Used reports that the delivered message counted.
 func (o *Effects) Used() { o.list = append(o.list, Effect{Kind: OutUsed}) }
+
+// UsedLate reports that a message counted which was delivered in an earlier step, under the Input.ID that it came with.
+func (o *Effects) UsedLate(from NodeID, id uint64, m *Message) {
+	o.list = append(o.list, Effect{Kind: OutUsed, Peer: from, At: Instant(id), ref: int32(o.Write(m)) + 1})
+}
+
+// Late tells whether an OutUsed is about an earlier delivery, and of which message.
+func (o *Effects) Late(e *Effect) (m *Message, id uint64, late bool) {
+	if e.Kind != OutUsed || e.ref == 0 {
+		return nil, 0, false
+	}
+	return &o.messages[e.ref-1], uint64(e.At), true
+}
 
 // PutInstall reports a new view.
 func (o *Effects) PutInstall(i Install) {

@@ -14,7 +14,7 @@ const (
 	InDead                          // somebody witnessed the peer's death; never withdrawn. Peer
 	InSuspect                       // an outside detector, or the harness, suspects a peer. Peer, Hold
 	InTrust                         // it no longer does. Peer
-	InCall                          // the application calls. Call, ID
+	InCall                          // the application calls. Call, ID; all-reduce: Value
 	InShutdown                      // the application ends this node's part in the group
 )
 
@@ -56,6 +56,14 @@ func (c CallOp) String() string {
 	return "invalid"
 }
 
+// Collective tells whether it is a call that the members of a view make together.
+func (c CallOp) Collective() bool { return c == CallSplit || c == CallBarrier || c == CallAllReduce }
+
+// Contribution is what a node brings to its n-th all-reduce (from 1) where a harness makes the call: another number for
+// each node and each call, so that a sum that lacks a part, or holds one twice or an old one, shows. A driver puts it into
+// Input.Value.
+func Contribution(node NodeID, n uint64) int64 { return int64(node) + 1 + 1000*int64(n) }
+
 // TimerID names one of a machine's timers: 0..MaxTimers-1.
 type TimerID uint8
 
@@ -72,6 +80,7 @@ type Input struct {
 	Peer  NodeID
 	ID    uint64
 	Phase int64  // InStart: nanoseconds until the first heartbeat, below the interval, so that nodes do not beat in step
+	Value int64  // InCall of an all-reduce: what this node brings to the sum; Done.Result is the sum as decimal text
 	Err   string // InSent
 	Msg   Message
 }

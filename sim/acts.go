@@ -158,20 +158,26 @@ func (s *Simulator) blockAll(links []netsim.Link) {
 
 // app lets the application of some nodes act once.
 func (s *Simulator) app(a *act) {
-	switch a.Op {
-	case "shutdown":
-		for _, id := range a.Nodes {
-			s.giveInput(id, core.Input{Kind: core.InShutdown})
-		}
-	case "recover":
-		s.call(core.CallRecover, a.Nodes)
-	case "split":
-		s.call(core.CallSplit, a.Nodes)
-	case "barrier":
-		s.call(core.CallBarrier, a.Nodes)
-	case "allreduce":
-		s.call(core.CallAllReduce, a.Nodes)
+	if op, ok := appCall(&a.Act); ok {
+		s.call(op, a.Nodes)
+		return
 	}
+	for _, id := range a.Nodes {
+		s.giveInput(id, core.Input{Kind: core.InShutdown})
+	}
+}
+
+// appCall is the call that an act lets the application make; none if it shuts down, or if it is no act of the application.
+func appCall(a *scenarios.Act) (op core.CallOp, ok bool) {
+	if a.Kind != scenarios.ActApp {
+		return 0, false
+	}
+	for op = core.CallRecover; op <= core.CallAllReduce; op++ {
+		if op.String() == a.Op {
+			return op, true
+		}
+	}
+	return 0, false
 }
 
 func (s *Simulator) call(op core.CallOp, nodes []int) {

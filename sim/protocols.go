@@ -15,23 +15,56 @@ type Constructor func(core.Setup) (core.Machine, error)
 // ErrUnavailable marks what a later version will have and this one does not have.
 var ErrUnavailable = errors.New("not available in this version")
 
+// protocol is one that a scenario can name.
+type protocol struct {
+	name         string
+	make         Constructor // nil: not available
+	communicator bool        // its application can call split, barrier and allreduce
+}
+
+// protocolTable is all of them, in the order in which the contract lists them.
+func protocolTable() []protocol {
+	return []protocol{
+		{name: "quorum", make: hardened(core.Majority)},
+		{name: "fail-stop", make: hardened(core.FailStop)},
+		{name: "classic", communicator: true},
+		{name: "classic+replay", communicator: true},
+		{name: "classic+routers", communicator: true},
+		{name: "classic+numbering", communicator: true},
+		{name: "classic+epoch", communicator: true},
+	}
+}
+
+// findProtocol gives the entry of a name, and whether it exists.
+func findProtocol(name string) (protocol, bool) {
+	for _, p := range protocolTable() {
+		if p.name == name {
+			return p, true
+		}
+	}
+	return protocol{}, false
+}
+
 // Protocol returns the constructor of a named protocol, with the configuration's quorum rule set accordingly.
 func Protocol(name string) (Constructor, error) {
-	switch name {
-	case "quorum":
-		return hardened(core.Majority), nil
-	case "fail-stop":
-		return hardened(core.FailStop), nil
-	}
-	if name == "classic" || strings.HasPrefix(name, "classic+") {
+	p, known := findProtocol(name)
+	switch {
+	case !known:
+		return nil, fmt.Errorf("protocol %q: unknown; available: %s", name, strings.Join(Protocols(), ", "))
+	case p.make == nil:
 		return nil, fmt.Errorf("protocol %s: %w; available: %s", name, ErrUnavailable, strings.Join(Protocols(), ", "))
 	}
-	return nil, fmt.Errorf("protocol %q: unknown; available: %s", name, strings.Join(Protocols(), ", "))
+	return p.make, nil
 }
 
 // Protocols names the available protocols, sorted.
 func Protocols() []string {
-	names := []string{"quorum", "fail-stop"}
+	var names []string
+	for _, p := range protocolTable() {
+		if p.make != nil {
+			names = append(names, p.name)
+		}
+	}
 	sort.Strings(names)
 	return names
 }

@@ -59,23 +59,29 @@ func Check(sc *scenarios.Scenario, protocol string) error {
 	if _, err := Protocol(protocol); err != nil {
 		return err
 	}
-	if sc.Workload != nil {
-		return fmt.Errorf("scenario %s: workload.%s: protocol %s has %w yet", sc.Name, sc.Workload.Kind, protocol, ErrNoCommunicator)
+	p, _ := findProtocol(protocol)
+	return p.offers(sc)
+}
+
+// offers says whether a protocol has what a scenario's application needs.
+func (p protocol) offers(sc *scenarios.Scenario) error {
+	switch {
+	case sc.Workload == nil:
+	case p.communicator:
+		return fmt.Errorf("scenario %s: workload.%s: %w", sc.Name, sc.Workload.Kind, ErrUnavailable)
+	default:
+		return fmt.Errorf("scenario %s: workload.%s: protocol %s has %w yet", sc.Name, sc.Workload.Kind, p.name, ErrNoCommunicator)
 	}
 	for i := range sc.Faults {
 		a := &sc.Faults[i].Act
-		if a.Kind != scenarios.ActApp {
-			continue
-		}
-		switch a.Op {
-		case "split", "barrier", "allreduce":
-			return fmt.Errorf("scenario %s: faults[%d].app.%s: protocol %s has %w yet", sc.Name, i, a.Op, protocol, ErrNoCommunicator)
+		if op, ok := appCall(a); ok && op.Collective() && !p.communicator {
+			return fmt.Errorf("scenario %s: faults[%d].app.%s: protocol %s has %w yet", sc.Name, i, a.Op, p.name, ErrNoCommunicator)
 		}
 	}
 	return nil
 }
 
-// protocolOf is the protocol that a spec names.
+// protocol is the protocol that a spec names.
 func (s *Spec) protocol() string {
 	if s.Protocol != "" {
 		return s.Protocol

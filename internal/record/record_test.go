@@ -27,8 +27,14 @@ func anInput(t *rapid.T) (core.Instant, core.Input) {
 		Phase: rapid.Int64().Draw(t, "phase"),
 		Err:   rapid.String().Draw(t, "err"),
 	}
-	if rapid.Bool().Draw(t, "deliver") {
+	switch rapid.IntRange(0, 3).Draw(t, "sort") {
+	case 0, 1:
 		in.Kind = core.InDeliver
+	case 2:
+		in.Kind, in.Call = core.InCall, core.CallAllReduce
+	}
+	if in.Kind == core.InCall && in.Call == core.CallAllReduce {
+		in.Value = rapid.Int64().Draw(t, "value")
 	}
 	if in.Kind == core.InDeliver {
 		ids := rapid.SliceOfN(rapid.Int32Range(0, 4095), 0, 20).Draw(t, "set")

@@ -84,7 +84,7 @@ func (j *Judge) assumeAlive(ev *trace.Event) bool {
 	case n.paused && j.set.simulated: // a real one may be continued unseen
 		j.malform("event %d (%s): node %d is paused and acts", ev.Seq, ev.Kind, ev.Node)
 		return false
-	case ev.Kind == trace.Deliver && ev.Used && j.set.simulated && len(j.world.acts) > 0 && ev.T != n.resumedAt && !j.world.open(ev.From, ev.Node):
+	case ev.Kind == trace.Deliver && ev.Used && !ev.Late && j.set.simulated && len(j.world.acts) > 0 && ev.T != n.resumedAt && !j.world.open(ev.From, ev.Node):
 		// A resumed node finds in its socket what came before the link closed.
 		j.malform("event %d: a delivery from node %d to node %d over a closed link", ev.Seq, ev.From, ev.Node)
 		return false

@@ -95,7 +95,7 @@ const (
 	OutCancelTimer                       // do not fire Timer
 	OutWake                              // give InWake with ID Op as a step of its own, soon
 	OutBelieve                           // Peer is now Suspected, or no longer
-	OutUsed                              // the delivered message counted
+	OutUsed                              // the delivered message counted; with a message of its own, one of Peer that was delivered before (At: its ID)
 	OutInstall                           // Effects.Install(e) is the node's view from now on
 	OutEvent                             // tell the application Effects.Event(e)
 	OutDone                              // a call ended: Effects.Done(e)
@@ -268,6 +268,19 @@ func (o *Effects) Believe(peer NodeID, suspected bool) {
 
 // Used reports that the delivered message counted.
 func (o *Effects) Used() { o.list = append(o.list, Effect{Kind: OutUsed}) }
+
+// UsedLate reports that a message counted which was delivered in an earlier step, under the Input.ID that it came with.
+func (o *Effects) UsedLate(from NodeID, id uint64, m *Message) {
+	o.list = append(o.list, Effect{Kind: OutUsed, Peer: from, At: Instant(id), ref: int32(o.Write(m)) + 1})
+}
+
+// Late tells whether an OutUsed is about an earlier delivery, and of which message.
+func (o *Effects) Late(e *Effect) (m *Message, id uint64, late bool) {
+	if e.Kind != OutUsed || e.ref == 0 {
+		return nil, 0, false
+	}
+	return &o.messages[e.ref-1], uint64(e.At), true
+}
 
 // PutInstall reports a new view.
 func (o *Effects) PutInstall(i Install) {

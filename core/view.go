@@ -26,6 +26,11 @@ func (v View) Excluding(dead NodeSet) View {
 	return next
 }
 
+// NewView is a view of a machine that chooses its comm_ids by other rules than Excluding's. The members are ascending.
+func NewView(epoch Epoch, commID uint64, members []NodeID) View {
+	return View{Epoch: epoch, CommID: commID, members: members, set: NodeSetOf(members...)}
+}
+
 // World is the number of members.
 func (v View) World() int { return len(v.members) }
 

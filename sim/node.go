@@ -42,7 +42,7 @@ func (s *Simulator) makeNodes(make1 Constructor) error {
 		s.nodes = make([]node, s.world)
 	}
 	s.nodes = s.nodes[:s.world]
-	comm := core.RootCommID(nodeIDs(s.world))
+	comm := s.protocol.rootID(nodeIDs(s.world))
 	for id := range s.nodes {
 		m, err := make1(core.Setup{Self: core.NodeID(id), World: s.world, CommID: comm, Config: s.cfg})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"nexarsim/core"
+	"nexarsim/core/classic"
 )
 
 // Constructor makes one member's machine.
@@ -20,19 +21,19 @@ type protocol struct {
 	name         string
 	make         Constructor // nil: not available
 	communicator bool        // its application can call split, barrier and allreduce
+	classic      bool        // nexar 0.1.2 or a rung of its repairs
 }
 
 // protocolTable is all of them, in the order in which the contract lists them.
 func protocolTable() []protocol {
-	return []protocol{
+	all := []protocol{
 		{name: "quorum", make: hardened(core.Majority)},
 		{name: "fail-stop", make: hardened(core.FailStop)},
-		{name: "classic", communicator: true},
-		{name: "classic+replay", communicator: true},
-		{name: "classic+routers", communicator: true},
-		{name: "classic+numbering", communicator: true},
-		{name: "classic+epoch", communicator: true},
 	}
+	for _, r := range classic.Repairs() {
+		all = append(all, protocol{name: r.String(), make: published(r), communicator: true, classic: true})
+	}
+	return all
 }
 
 // findProtocol gives the entry of a name, and whether it exists.
@@ -75,3 +76,18 @@ func hardened(rule core.Rule) Constructor {
 		return core.New(s)
 	}
 }
+
+func published(r classic.Repair) Constructor {
+	return func(s core.Setup) (core.Machine, error) { return classic.New(s, r) }
+}
+
+// rootID is the comm_id of a world's first view: classic's root is 0.
+func (p *protocol) rootID(ids []string) uint64 {
+	if p.classic {
+		return 0
+	}
+	return core.RootCommID(ids)
+}
+
+// stream tells whether messages travel on streams where the scenario leaves it to the protocol.
+func (p *protocol) stream() bool { return p.classic }

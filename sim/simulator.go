@@ -16,6 +16,7 @@ import (
 // for each worker. The zero value is not ready: use New.
 type Simulator struct {
 	spec     Spec
+	protocol protocol
 	sc       *scenarios.Scenario
 	cfg      core.Config
 	world    int
@@ -89,16 +90,20 @@ func (s *Simulator) prepare(spec Spec) error {
 	}
 	s.spec, s.sc = spec, spec.Scenario
 	s.spec.Protocol = spec.protocol()
+	s.protocol, _ = findProtocol(s.spec.Protocol)
 	make1 := spec.New
 	if make1 == nil {
 		if err := Check(s.sc, s.spec.Protocol); err != nil {
 			return err
 		}
-		make1, _ = Protocol(s.spec.Protocol)
+		make1 = s.protocol.make
 	}
 	cfg, err := config(s.sc)
 	if err != nil {
 		return err
+	}
+	if s.protocol.classic {
+		cfg.ExternalDetector = false // it has its own monitor in runs, which is accurate if nothing is cut
 	}
 	s.cfg = cfg
 	s.reset()
@@ -143,7 +148,7 @@ func (s *Simulator) drawWorld() {
 		}
 		s.drawn = append(s.drawn, "transport "+name)
 	default:
-		s.stream = false
+		s.stream = s.protocol.stream()
 	}
 	s.counters.reset(s.world)
 	s.busyMax = 1000 * s.world
@@ -221,7 +226,7 @@ func (s *Simulator) makeJudge() error {
 		}
 		s.header = trace.Header{
 			Source: "sim", Protocol: s.spec.Protocol, World: s.world, Model: model,
-			Config: scenarios.ConfigJSON(s.sc), Scenario: scenarios.JSON(s.sc), CommID: core.RootCommID(ids), NodeIDs: ids,
+			Config: scenarios.ConfigJSON(s.sc), Scenario: scenarios.JSON(s.sc), CommID: s.protocol.rootID(ids), NodeIDs: ids,
 		}
 		s.headerOf = key
 	}

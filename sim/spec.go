@@ -74,7 +74,9 @@ func (p protocol) offers(sc *scenarios.Scenario) error {
 	}
 	for i := range sc.Faults {
 		a := &sc.Faults[i].Act
-		if op, ok := appCall(a); ok && op.Collective() && !p.communicator {
+		op, ok := appCall(a)
+		owed := ok && op.Collective() && op != core.CallSplit // a split that is not offered says so to the application, and nothing is owed
+		if owed && !p.communicator {
 			return fmt.Errorf("scenario %s: faults[%d].app.%s: protocol %s has %w yet", sc.Name, i, a.Op, p.name, ErrNoCommunicator)
 		}
 	}

@@ -111,8 +111,10 @@ func (s *Simulator) recordDelivery(id int, in *core.Input, out *core.Effects) {
 	used := false
 	for i, list := 0, out.List(); i < len(list); i++ {
 		if list[i].Kind == core.OutUsed {
-			used = true
-			break
+			if _, _, late := out.Late(&list[i]); !late {
+				used = true
+				break
+			}
 		}
 	}
 	if used || s.observed {
@@ -156,6 +158,7 @@ func (s *Simulator) perform(id int, out *core.Effects, from int) {
 			}
 		case core.OutUsed:
 			s.digest.word(uint64(e.Kind))
+			s.usedLate(id, n, e, out)
 		default:
 			s.performRare(id, n, e, out)
 		}
@@ -166,6 +169,16 @@ func (s *Simulator) perform(id int, out *core.Effects, from int) {
 		}
 	}
 	s.letters = s.letters[:0]
+}
+
+// usedLate writes a second line for a message that waited at its receiver: it counts now, in the epoch of now.
+func (s *Simulator) usedLate(id int, n *node, e *core.Effect, out *core.Effects) {
+	m, msg, late := out.Late(e)
+	if !late {
+		return
+	}
+	s.digest.word(msg)
+	s.cause = s.rec.Late(s.now, id, int(e.Peer), msg, m, n.epoch)
 }
 
 // hasTimer tells whether a machine may have a timer of that number; one that uses another has broken its own rules.

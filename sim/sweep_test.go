@@ -194,7 +194,7 @@ func TestSweepStops(t *testing.T) {
 // TestBadSpecs are told before any run.
 func TestBadSpecs(t *testing.T) {
 	sc, _ := scenarios.Builtin("leader-dies")
-	split, err := scenarios.Parse("split.yaml", []byte("name: split\nabout: x\nworld: 3\nfaults:\n  - {at: 1s, app: {split: [0]}}\n"))
+	barrier, err := scenarios.Parse("barrier.yaml", []byte("name: barrier\nabout: x\nworld: 3\nfaults:\n  - {at: 1s, app: {barrier: [0]}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,10 +208,8 @@ func TestBadSpecs(t *testing.T) {
 		is       error
 		text     string
 	}{
-		{sc, "classic", ErrUnavailable, "protocol classic: not available in this version; available: fail-stop, quorum"},
-		{sc, "classic+replay", ErrUnavailable, "protocol classic+replay: not available in this version; available: fail-stop, quorum"},
-		{sc, "raft", nil, `protocol "raft": unknown; available: fail-stop, quorum`},
-		{split, "quorum", ErrNoCommunicator, "scenario split: faults[0].app.split: protocol quorum has no communicator yet"},
+		{sc, "raft", nil, `protocol "raft": unknown; available: classic, classic+epoch, classic+numbering, classic+replay, classic+routers, fail-stop, quorum`},
+		{barrier, "quorum", ErrNoCommunicator, "scenario barrier: faults[0].app.barrier: protocol quorum has no communicator yet"},
 		{load, "quorum", ErrNoCommunicator, "scenario load: workload.barrier: protocol quorum has no communicator yet"},
 	} {
 		_, err := New().Run(Spec{Scenario: c.sc, Protocol: c.protocol, Seed: 1})

@@ -34,7 +34,7 @@ const (
 	Suspect // Peer
 	Trust   // Peer
 	Send    // To, ID, Msg
-	Deliver // From, ID, Epoch, Used, Msg (resolved from the send by Reader and by the drivers; not on the line)
+	Deliver // From, ID, Epoch, Used, Late, Msg (resolved from the send by Reader and by the drivers; not on the line)
 	Drop    // ID, Why
 	Install // Install
 	Told    // Told: an event told to the application ("event")
@@ -63,6 +63,7 @@ type Event struct {
 	From   int    // Deliver
 	ID     uint64 // Send, Deliver, Drop: message id, sender + world * counter
 	Used   bool   // Deliver
+	Late   bool   // Deliver: it came earlier, waited at its receiver, and counts now
 	Epoch  uint64 // Deliver: the receiver's epoch when it handled the message
 	Why    string // Drop, End
 	Error  string // End, Panic

@@ -30,6 +30,7 @@ const (
 	fFrom
 	fEpoch
 	fUsed
+	fLate
 	fWhy
 	fRank
 	fWorld
@@ -55,7 +56,7 @@ const (
 
 var fieldNames = []string{
 	"seq", "cause", "t", "node", "ev", "silent", "groups", "links", "nodes", "by", "loss", "duplicate", "skew", "hold", "app", "op", "suspect", "peer",
-	"to", "id", "msg", "from", "epoch", "used", "why", "rank", "world", "members", "comm_id", "dead", "kind", "old_rank",
+	"to", "id", "msg", "from", "epoch", "used", "late", "why", "rank", "world", "members", "comm_id", "dead", "kind", "old_rank",
 	"new_rank", "new_world_size", "dead_ranks", "phase", "n", "value", "error", "in", "violations", "digest", "steps",
 	"installs",
 }
@@ -116,7 +117,7 @@ var kindFields = func() (table [Kinds]lineFields) {
 		set(k, ofNode|fields(fPeer), cause)
 	}
 	set(Send, ofNode|fields(fTo, fID, fMsg), cause)
-	set(Deliver, ofNode|fields(fFrom, fID, fEpoch, fUsed), cause)
+	set(Deliver, ofNode|fields(fFrom, fID, fEpoch, fUsed), cause|fields(fLate))
 	set(Drop, ofAct|fields(fID, fWhy), cause|fields(fNode))
 	set(Install, ofNode|fields(fEpoch, fRank, fWorld, fMembers, fCommID, fDead), cause)
 	set(Told, ofNode|fields(fKind, fEpoch, fOldRank, fNewRank, fNewWorldSize, fDeadRanks), cause)

@@ -108,6 +108,8 @@ func (p *parser) value(f field) {
 		p.epoch = p.uint()
 	case fUsed:
 		p.ev.Used = p.bool()
+	case fLate:
+		p.ev.Late = p.bool()
 	case fWhy:
 		p.ev.Why = p.word()
 	case fN:

@@ -157,6 +157,9 @@ func appendFields(b []byte, ev *Event) ([]byte, error) {
 		b = strconv.AppendUint(append(b, `,"id":`...), ev.ID, 10)
 		b = strconv.AppendUint(append(b, `,"epoch":`...), ev.Epoch, 10)
 		b = strconv.AppendBool(append(b, `,"used":`...), ev.Used)
+		if ev.Late {
+			b = append(b, `,"late":true`...)
+		}
 	case Drop:
 		b = strconv.AppendUint(append(b, `,"id":`...), ev.ID, 10)
 		b = appendString(append(b, `,"why":`...), ev.Why)

@@ -48,7 +48,7 @@ var badTraces = []badCase{
 	{name: "replay-quic", args: "replay FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"quic","protocol":"quorum","world":1,"model":"asynchronous","config":{},"scenario":{},"seed":"1","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"}]}` + "\n"},
 	{name: "replay-no-scenario", args: "replay FILE", file: "t.jsonl", text: goodHeader},
 	{name: "replay-seed", args: "replay FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"quorum","world":1,"model":"asynchronous","config":{},"scenario":{"name":"one","world":1},"seed":"0","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"}]}` + "\n"},
-	{name: "replay-protocol", args: "replay FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"classic","world":1,"model":"asynchronous","config":{},"scenario":{"name":"one","world":1},"seed":"1","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"}]}` + "\n"},
+	{name: "replay-protocol", args: "replay FILE", file: "t.jsonl", text: `{"format":"nexarsim-trace","version":1,"source":"sim","protocol":"raft","world":1,"model":"asynchronous","config":{},"scenario":{"name":"one","world":1},"seed":"1","comm_id":"0000000000000000","nodes":[{"node":0,"id":"a"}]}` + "\n"},
 	{name: "replay-long-line", args: "replay FILE", file: "t.jsonl", text: strings.Replace(goodHeader, `"scenario":{}`, `"scenario":{"name":"one","world":2}`, 1) + `{"seq":1,"t":0,"node":0,"ev":"panic","error":"`, long: true},
 }
 

@@ -189,7 +189,6 @@ var badArguments = []badCase{
 	{name: "arg-seed-empty", args: "run leader-dies --seed="},
 	{name: "arg-seed-range", args: "run leader-dies --seed 1..5"},
 	{name: "arg-protocol-misspelt", args: "run leader-dies --protocol qorum"},
-	{name: "arg-protocol-absent", args: "run leader-dies --protocol classic"},
 	{name: "arg-protocol-empty", args: "sweep leader-dies --protocol quorum,,fail-stop"},
 	{name: "arg-protocol-twice", args: "sweep leader-dies --protocol quorum,quorum"},
 	{name: "arg-scenario-none", args: "run"},

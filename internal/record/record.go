@@ -110,6 +110,12 @@ func (r *Recorder) Deliver(t int64, node, from int, id uint64, m *core.Message, 
 	return r.emit(t, node, trace.Deliver, r.sent[id])
 }
 
+// Late records that a message counts which arrived in an earlier step.
+func (r *Recorder) Late(t int64, node, from int, id uint64, m *core.Message, epoch core.Epoch) uint64 {
+	r.ev.Late = true
+	return r.Deliver(t, node, from, id, m, epoch, true)
+}
+
 // Drop records that a message, or a copy of it, will not arrive.
 func (r *Recorder) Drop(t int64, id uint64, why string) {
 	if r.full {

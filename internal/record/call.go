@@ -18,6 +18,7 @@ type caller struct {
 type openCall struct {
 	id, n uint64
 	op    core.CallOp
+	line  uint64 // of its start
 }
 
 // collectives is how many kinds of collective call there are.
@@ -51,22 +52,28 @@ func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cau
 	c := r.caller(node)
 	n := &c.made[in.Call-core.CallSplit]
 	*n++
-	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call})
 	r.call = trace.Operation{Op: in.Call.String(), Phase: "start", N: *n, Epoch: uint64(epoch)}
 	if in.Call == core.CallAllReduce {
 		r.call.Value = quote(strconv.FormatInt(in.Value, 10))
 	}
 	r.ev.Call = &r.call
-	return r.emit(t, node, trace.Call, cause)
+	line := r.emit(t, node, trace.Call, cause)
+	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line})
+	return line
 }
 
-// Done records how a collective call ended; epoch is the node's. One that the node was never asked for has the number 0:
-// what a machine answers, however absurd, is the judge's matter.
+// Done records how a collective call ended; epoch is the node's. Where nothing else in the trace made it end (a timeout
+// did), the call itself is the cause. One that the node was never asked for has the number 0: what a machine answers,
+// however absurd, is the judge's matter.
 func (r *Recorder) Done(t int64, node int, d *core.Done, epoch core.Epoch, cause uint64) {
 	if !d.Call.Collective() {
 		return
 	}
-	r.call = trace.Operation{Op: d.Call.String(), Phase: "end", N: r.caller(node).close(d), Epoch: uint64(epoch), Error: d.Err}
+	o := r.caller(node).close(d)
+	if cause == 0 {
+		cause = o.line
+	}
+	r.call = trace.Operation{Op: d.Call.String(), Phase: "end", N: o.n, Epoch: uint64(epoch), Error: d.Err}
 	if d.Result != "" {
 		r.call.Value = quote(d.Result)
 	}
@@ -74,15 +81,15 @@ func (r *Recorder) Done(t int64, node int, d *core.Done, epoch core.Epoch, cause
 	r.emit(t, node, trace.Call, cause)
 }
 
-// close takes a call out of those in flight and gives its number.
-func (c *caller) close(d *core.Done) uint64 {
+// close takes a call out of those in flight; the zero openCall if it is not among them.
+func (c *caller) close(d *core.Done) openCall {
 	for i, o := range c.open {
 		if o.id == d.ID && o.op == d.Call {
 			c.open = append(c.open[:i], c.open[i+1:]...)
-			return o.n
+			return o
 		}
 	}
-	return 0
+	return openCall{}
 }
 
 // quote writes a text as a JSON string. Bytes that are no UTF-8 become U+FFFD.

@@ -330,3 +330,22 @@ func judgeBut(t *testing.T, examples []example, others ...string) {
 		})
 	}
 }
+
+// Whoever goes back to a view that it had left is judged for that, and its calls there are not taken for those before.
+func TestCollectiveBackInAView(t *testing.T) {
+	judgeBut(t, []example{
+		{"called again", `world 2
+			1s start 0 barrier 1
+			suspect 0 1
+			done 0 barrier 1 error=gone
+			2s recover 0 1 0
+			start 0 barrier 2
+			done 0 barrier 2
+			recover 0 0 0,1
+			start 0 barrier 3
+			3s done 0 barrier 3
+			start 1 barrier 1
+			done 1 barrier 1
+			stopped`, ""},
+	}, checker.History, checker.Ranks, checker.Validity, checker.Agreement)
+}

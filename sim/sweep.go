@@ -114,7 +114,7 @@ func (spec *SweepSpec) units() ([]unit, error) {
 			protocols = []string{sc.Protocol}
 		}
 		for _, p := range protocols {
-			if err := Check(sc, p); err != nil {
+			if err := Runnable(sc, p); err != nil {
 				return nil, err
 			}
 			units = append(units, unit{sc, p})

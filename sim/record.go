@@ -55,13 +55,17 @@ func (s *Simulator) fixed() *scenarios.Scenario {
 	sc := *s.sc
 	sc.World = scenarios.Range{Min: s.world, Max: s.world}
 	if sc.Network.Transport == "random" {
-		sc.Network.Transport = "datagram"
-		if s.stream {
-			sc.Network.Transport = "stream"
-		}
+		sc.Network.Transport = transportName(s.stream)
 	}
 	sc.Faults = nil
 	return &sc
+}
+
+func transportName(stream bool) string {
+	if stream {
+		return "stream"
+	}
+	return "datagram"
 }
 
 // acted is the acts of the run as decisions, those that it drew among them, in their order.

@@ -145,11 +145,7 @@ func (s *Simulator) drawWorld() {
 		s.stream = true
 	case "random":
 		s.stream = s.dice.Decide(choiceKey(domainTransport, 0, 0), 0, 2) == 1
-		name := "datagram"
-		if s.stream {
-			name = "stream"
-		}
-		s.drawn = append(s.drawn, "transport "+name)
+		s.drawn = append(s.drawn, "transport "+transportName(s.stream))
 	default:
 		s.stream = false
 	}

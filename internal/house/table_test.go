@@ -59,6 +59,7 @@ var exempt = []struct {
 	why       string
 }{
 	{"sim", "sweep*.go", concurrency | clocks | hosts, "a sweep spreads whole runs over workers and measures how long they take"},
+	{"sim", "shrink.go", concurrency, "whoever asked may end it early: a context, and no goroutine"},
 	{"sim", "double*.go", concurrency, "a second run of one seed, beside the first"},
 }
 

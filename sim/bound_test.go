@@ -79,7 +79,7 @@ func TestWorstInstallKeepsTheBound(t *testing.T) {
 			continue // another bound
 		}
 		for _, protocol := range sim.Protocols() {
-			if errors.Is(sim.Check(sc, protocol), sim.ErrNoCommunicator) {
+			if errors.Is(sim.Runnable(sc, protocol), sim.ErrNoCommunicator) {
 				continue
 			}
 			for seed := uint64(1); seed <= 10; seed++ {

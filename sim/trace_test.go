@@ -47,7 +47,7 @@ func TestTraceTellsTheSame(t *testing.T) {
 	for _, name := range scenarios.Names() {
 		sc, _ := scenarios.Builtin(name)
 		for _, protocol := range sim.Protocols() {
-			if errors.Is(sim.Check(sc, protocol), sim.ErrNoCommunicator) {
+			if errors.Is(sim.Runnable(sc, protocol), sim.ErrNoCommunicator) {
 				continue
 			}
 			for _, seed := range seeds {

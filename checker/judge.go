@@ -3,6 +3,7 @@ package checker
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"nexarsim/checker/trace"
 )
@@ -223,6 +224,9 @@ func (j *Judge) end(ev *trace.Event) {
 	}
 	n.ended, n.endedAt = true, ev.T
 	n.why = endWhy(ev.Why)
+	if n.said = n.why; n.why == "error" {
+		n.said = strings.Clone(endText(ev))
+	}
 	n.excludedAtEnd = j.eviction.nodes[ev.Node].epoch > 0
 	j.quorumLoss.update(w, ev.Node)
 	j.collective.troubles(w, ev.Node)

@@ -234,7 +234,7 @@ func TestEqualEncodingsBehaveAlike(t *testing.T) {
 			cfg := testConfig()
 			cfg.ExternalDetector = external
 			seen := map[string]twin{}
-			for run := range uint64(400) {
+			for run := range uint64(150) {
 				pick := seeded(run)
 				n, err := New(core.Setup{Self: 1, World: 3, Config: cfg}, r)
 				if err != nil {
@@ -269,7 +269,7 @@ func TestEqualEncodingsBehaveAlike(t *testing.T) {
 			}
 		}
 	}
-	if met < 1000 {
+	if met < 300 {
 		t.Errorf("only %d pairs have met: nothing is shown", met)
 	}
 }

@@ -14,6 +14,8 @@ func duration(ns int64) time.Duration { return time.Duration(ns) }
 const (
 	inputsLooked = 80
 	inputsMoved  = 6
+
+	suspicionsOrdered = 40
 )
 
 // orders finds which pairs of moments have to come in the order that they have: each input of a node is held back until
@@ -41,6 +43,63 @@ func (s *shrinker) orders() []capsule.Order {
 		d := &s.best.Decisions[i]
 		if d.Kind == capsule.Act && d.Fault.Act.Kind == scenarios.ActCrash && len(d.Fault.Act.Nodes) == 1 {
 			out = append(out, s.deathOrders(all, i)...)
+		}
+		if d.Kind != capsule.Act {
+			if o, ok := s.fateOrder(all, i); ok && !slices.Contains(out, o) {
+				out = append(out, o)
+			}
+		}
+	}
+	return out
+}
+
+// suspicionOrders is who suspected whom first, as far as that was at different times: what a run of a group is made of. A
+// repair leaves it alone; where it differs, another run was made. It is no part of the cause.
+func (s *shrinker) suspicionOrders(all []moment, have []capsule.Order) []capsule.Order {
+	var out []capsule.Order
+	var before, now []*moment // of the instant before, and of this one
+	for i := range all {
+		m := &all[i]
+		if m.Moment != capsule.Suspects || m.Nth > 1 || m.t > int64(s.violated) {
+			continue
+		}
+		if len(now) > 0 && now[0].t < m.t {
+			before, now = now, nil
+		}
+		now = append(now, m)
+		for _, b := range before {
+			if o := (capsule.Order{First: b.Event, Then: m.Event}); !slices.Contains(have, o) && len(out) < suspicionsOrdered {
+				out = append(out, o)
+			}
+		}
+	}
+	return out
+}
+
+// fateOrder is what a decision about a delay brings about: the first place at which the run without it goes another way.
+// There another input comes, at whatever node, that has to come later or not at all.
+func (s *shrinker) fateOrder(all []moment, i int) (capsule.Order, bool) {
+	free, _, err := s.moments(s.with(cut(s.best.Decisions, i)))
+	if err != nil {
+		return capsule.Order{}, false
+	}
+	with, without := s.inputs(all), s.inputs(free)
+	k := 0
+	for k < len(with) && k < len(without) && with[k] == without[k] {
+		k++
+	}
+	if k == len(with) || k == len(without) || !slices.Contains(without, with[k]) {
+		return capsule.Order{}, false
+	}
+	return capsule.Order{First: with[k], Then: without[k]}, true
+}
+
+// inputs is the inputs and deaths of a run up to the violation.
+func (s *shrinker) inputs(all []moment) []capsule.Event {
+	var out []capsule.Event
+	for i := range all {
+		if m := &all[i]; (input(m) || m.Moment == capsule.Dies) && (s.liveness || m.t <= int64(s.violated)) {
+			out = append(out, m.Event)
 		}
 	}
 	return out

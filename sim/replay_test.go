@@ -1,8 +1,8 @@
 package sim
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"

@@ -3,7 +3,6 @@ package checker
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"nexarsim/checker/trace"
 )
@@ -224,8 +223,8 @@ func (j *Judge) end(ev *trace.Event) {
 	}
 	n.ended, n.endedAt = true, ev.T
 	n.why = endWhy(ev.Why)
-	if n.said = n.why; n.why == "error" {
-		n.said = strings.Clone(endText(ev))
+	if n.said = n.why; n.why == "error" && ev.Error != "" {
+		n.said = n.why + ": " + ev.Error
 	}
 	n.excludedAtEnd = j.eviction.nodes[ev.Node].epoch > 0
 	j.quorumLoss.update(w, ev.Node)

@@ -91,7 +91,7 @@ func Track(w io.Writer, all []Entry) {
 	for i := range all {
 		e := &all[i]
 		r := e.Replays[0]
-		fmt.Fprintf(w, "| [%s](%s) | %s | `%s` | %s | %s | `%s`: %s |\n", strings.TrimSuffix(e.File, ".json"), e.File, e.Bug, e.Capsule.Property, e.FoundBy, e.fixedIn(), r.Protocol, r.Outcome)
+		fmt.Fprintf(w, "| [%s](%s) | %s | `%s` | %s | %s | `%s`: %s |\n", strings.TrimSuffix(e.File, ".json"), e.File, e.Bug, e.Capsule.Property, "sweep of "+e.Found.Scenario, e.fixedIn(), r.Protocol, r.Outcome)
 	}
 	fmt.Fprint(w, trackTail)
 }

@@ -167,7 +167,7 @@ var causes = []struct {
 	{
 		"a vote that a cut keeps out", "faults: [{random: {cuts: 2..3, between: 15s..22s}}]",
 		func(t *toy) bool { return t.self == 0 && t.has("timer 2") && !t.has("vote 1") },
-		"needs: no messages on 1->0 for 5s|needs: no messages on 1->0 for 10s",
+		"needs: no messages on 1->0 for 1s|needs: no messages on 1->0 for 5s|needs: no messages on 1->0 for 10s",
 	},
 	{
 		"a split", "faults: [{at: 18s, partition: [[0, 1], [2, 3, 4]], for: 25s}]",

@@ -206,18 +206,31 @@ func (s *shrinker) deathOrders(all []moment, i int) []capsule.Order {
 			last = k
 		}
 	}
-	next := slices.IndexFunc(free[last+1:], func(m moment) bool { return m.Node == node }) + last + 1
 	if f.When != nil {
 		if before := s.previous(free, last, node); before == nil || !s.withAct(i, before) {
 			out = append(out, capsule.Order{First: free[last].Event, Then: all[dies].Event})
 		}
 	}
-	if next > last && !s.withAct(i, triggerAt(free, next)) {
-		out = append(out, capsule.Order{First: all[dies].Event, Then: free[next].Event})
-		for k := next + 1; k < len(free) && free[k].cause == free[next].cause && free[k].t == free[next].t; k++ {
-			if free[k].Node == node && free[k].Moment == capsule.Sends {
-				out = append(out, capsule.Order{First: all[dies].Event, Then: free[k].Event})
-			}
+	moved := 0
+	for k := last + 1; k < len(free) && moved < inputsMoved; k++ {
+		if free[k].Node != node {
+			continue
+		}
+		if moved++; s.withAct(i, triggerAt(free, k)) {
+			continue
+		}
+		out = append(out, capsule.Order{First: all[dies].Event, Then: free[k].Event})
+		return append(out, sameStep(free, k, all[dies].Event)...)
+	}
+	return out
+}
+
+// sameStep is the further messages of a step of which a death spares the rest: none of them may come before it.
+func sameStep(free []moment, k int, dies capsule.Event) []capsule.Order {
+	var out []capsule.Order
+	for n := k + 1; n < len(free) && free[n].cause == free[k].cause && free[n].t == free[k].t; n++ {
+		if free[n].Node == free[k].Node && free[n].Moment == capsule.Sends {
+			out = append(out, capsule.Order{First: dies, Then: free[n].Event})
 		}
 	}
 	return out

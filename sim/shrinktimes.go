@@ -58,8 +58,13 @@ func (s *shrinker) soonest(d time.Duration, with func(time.Duration) *capsule.Ca
 			return
 		}
 	}
-	for _, r := range rounded(d) { // not firm, but at least plain
-		if s.stopped() || s.try(with(r)) {
+	for _, r := range rounded(d) { // not that firm, but plain, and not on the edge
+		if s.stopped() {
+			return
+		}
+		c := with(r)
+		if s.holds(c) && s.holds(with(r-r/50)) && s.holds(with(r+r/50)) {
+			s.take(c)
 			return
 		}
 	}
@@ -149,6 +154,7 @@ func (s *shrinker) simplifyActs() {
 		}
 		f := s.best.Decisions[i].Fault
 		s.soonest(f.For, func(d time.Duration) *capsule.Capsule {
+			d = max(d, time.Second) // less would have to meet its moment exactly
 			return s.withFault(i, func(f *scenarios.Fault) { f.For = d })
 		})
 		if f.Act.By > 0 {

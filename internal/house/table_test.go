@@ -46,7 +46,9 @@ var table = []row{
 		libs:   []string{"gonum.org/v1/gonum/stat/distuv"},
 	},
 	{pkg: "internal/story", module: []string{"checker/trace"}},
-	{pkg: "internal/corpus", module: []string{"sim", "sim/capsule", "internal/story"}},
+	{pkg: "internal/corpus", module: []string{"scenarios", "sim", "sim/capsule", "internal/story"}},
+	{pkg: "internal/corpus/make", module: []string{"internal/corpus", "sim/capsule"}},
+	{pkg: "internal/corpus/outcomes", module: []string{"internal/corpus"}},
 	{pkg: "cmd/nexarsim", module: everything, libs: everything},
 }
 

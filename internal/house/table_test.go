@@ -31,6 +31,12 @@ var table = []row{
 		module: []string{"core", "core/classic", "core/comm", "netsim", "scenarios", "checker", "checker/trace", "internal/record"},
 		libs:   []string{"github.com/zeebo/xxh3"},
 	},
+	{
+		pkg: "sim/explore", public: true, strict: deterministic | integers,
+		module: []string{"core", "sim", "sim/explore/search", "checker", "checker/trace", "internal/record"},
+		libs:   []string{"github.com/zeebo/xxh3"},
+	},
+	{pkg: "sim/explore/search", public: true, strict: deterministic, libs: []string{"github.com/zeebo/xxh3"}},
 	{pkg: "realnet", module: []string{"core", "core/comm", "checker/trace", "internal/record"}, libs: everything, public: true},
 	{pkg: "internal/record", module: []string{"core", "checker/trace"}},
 	{pkg: "internal/conform", module: []string{"core", "core/comm", "checker/trace", "internal/record"}},
@@ -59,6 +65,7 @@ var exempt = []struct {
 }{
 	{"sim", "sweep*.go", concurrency | clocks | hosts, "a sweep spreads whole runs over workers and measures how long they take"},
 	{"sim", "double*.go", concurrency, "a second run of one seed, beside the first"},
+	{"sim/explore/search", "*.go", concurrency, "workers expand parts of one level; what they find does not depend on who finds it first, which its tests compare"},
 }
 
 // A regime is a set of rules that a package keeps.

@@ -97,7 +97,21 @@ func (m *smallModel) Successors(s *small, out []Successor[small]) []Successor[sm
 			out = append(out, Successor[small]{State: m.send(*s, p), Free: true})
 		}
 	}
+	for i := range out {
+		if m.done(&out[i].State) > m.done(s) {
+			out[i].Seen = 1 << markDone
+		}
+	}
 	return out
+}
+
+func (m *smallModel) done(s *small) (n int) {
+	for i := range m.world {
+		if s.ranks[i].phase == phaseDone {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *smallModel) suspicions1(s *small, p, q int, dead uint8, out []Successor[small]) []Successor[small] {
@@ -206,9 +220,7 @@ func (m *smallModel) Marks(s *small) Marks {
 	for p := range m.world {
 		r := &s.ranks[p]
 		switch r.phase {
-		case phaseDone:
-			marks.Bits |= 1 << markDone
-		case phaseDead:
+		case phaseDone, phaseDead:
 		default:
 			if dead != 0 || r.phase != phaseIdle {
 				marks.Bits |= 1 << markHang

@@ -21,7 +21,7 @@ func (e *engine[S]) result(stopped Stopped) (*Result, error) {
 	}
 	for i := range e.found {
 		f := &e.found[i]
-		if f.States == 0 {
+		if f.States == 0 || f.Property.Kind == Sometimes {
 			continue
 		}
 		f.Path = e.pathTo(e.first[i])

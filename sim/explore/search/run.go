@@ -71,8 +71,8 @@ func (r *Result) MissProbability() float64 {
 // Found is what became of one property.
 type Found struct {
 	Property Property
-	States   uint64 // states that show it; for NoCycle, states with a step that a cycle repeats
-	Steps    int    // to the nearest of them
+	States   uint64 // states that show it; for NoCycle, states with a step that a cycle repeats; for Sometimes, steps
+	Steps    int    // to the nearest of them; not for Sometimes
 	Path     Path   // if there is one
 }
 
@@ -208,6 +208,9 @@ func (e *engine[S]) expand(ctx context.Context) (Stopped, error) {
 		return ByInterrupt, nil
 	}
 	e.tally(chunks)
+	for _, w := range e.workers {
+		w.close()
+	}
 	return ByNothing, nil
 }
 
@@ -327,7 +330,7 @@ func (e *engine[S]) tally(chunks []chunk) {
 
 func (e *engine[S]) mark(state uint32, marks uint32) {
 	for i, p := range e.props {
-		if marks>>i&1 != 0 && p.Kind != Eventually && p.Kind != NoCycle {
+		if marks>>i&1 != 0 && p.Kind == Never {
 			e.note(i, state)
 		}
 	}
@@ -353,14 +356,8 @@ func (e *engine[S]) markLast() {
 // first.
 func (e *engine[S]) discard() {
 	e.states.Store(int64(e.rec.parents.n))
-	e.transitions.Store(e.transitionsBefore())
-	e.markLast()
-}
-
-func (e *engine[S]) transitionsBefore() int64 {
-	n := int64(0)
 	for _, w := range e.workers {
-		n += w.settled
+		e.transitions.Add(-w.level)
 	}
-	return n
+	e.markLast()
 }

@@ -23,6 +23,8 @@ type Successor[S any] struct {
 	Free bool
 	// Progress: the step does something that no cycle may repeat for ever.
 	Progress bool
+	// Seen has the bits of the properties of kind Sometimes that the step shows.
+	Seen uint32
 }
 
 // Kind says what a property asks for.
@@ -36,7 +38,7 @@ const (
 	Eventually
 	// NoCycle is violated by a cycle of free steps of which one makes progress. It has no mark.
 	NoCycle
-	// Sometimes is no demand: the states that have its mark are counted, so that a search can show what it has seen.
+	// Sometimes is no demand: the steps that show it are counted, so that a search can tell what it has seen.
 	Sometimes
 )
 

@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"unsafe"
 
 	"github.com/zeebo/xxh3"
@@ -10,13 +11,24 @@ import (
 
 // worker expands parts of a level.
 type worker[S any] struct {
-	engine  *engine[S]
-	sys     System[S]
-	narrow  bool
-	buf     []byte
-	out     []Successor[S]
-	settled int64 // transitions of levels that were expanded whole
-	level   int64 // transitions of the present one
+	engine *engine[S]
+	sys    System[S]
+	narrow bool
+	buf    []byte
+	out    []Successor[S]
+
+	level     int64 // transitions of the present level
+	levelSeen [MaxProperties]uint64
+}
+
+// close takes what a level has shown into the result, now that the level is whole.
+func (w *worker[S]) close() {
+	for i, p := range w.engine.props {
+		if p.Kind == Sometimes {
+			w.engine.found[i].States += w.levelSeen[i]
+		}
+	}
+	w.level, w.levelSeen = 0, [MaxProperties]uint64{}
 }
 
 func (w *worker[S]) fingerprint(s *S) fingerprint {
@@ -31,8 +43,6 @@ func (w *worker[S]) fingerprint(s *S) fingerprint {
 // work takes chunks until there are none left.
 func (w *worker[S]) work(ctx context.Context, chunks []chunk) {
 	e := w.engine
-	w.settled += w.level
-	w.level = 0
 	for {
 		i := int(e.next.Add(1)) - 1
 		if i >= len(chunks) || e.full.Load() || ctx.Err() != nil {
@@ -94,6 +104,9 @@ func (w *worker[S]) follow(c *chunk, s *S, number uint32) (transitions, added in
 		g, isNew := e.table.insert(w.fingerprint(&next.State), number, uint16(step), &next.State)
 		if isNew {
 			added++
+		}
+		for seen := next.Seen; seen != 0; seen &= seen - 1 {
+			w.levelSeen[bits.TrailingZeros32(seen)]++
 		}
 		if e.graph && next.Free {
 			if next.Progress {

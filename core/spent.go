@@ -60,3 +60,9 @@ func (n *Node) TimerName(id TimerID) string {
 // TimerLasts tells whether a timer outlasts whatever the others bring about. A driver that holds the clock still must not
 // fire it in their place: an excluded node would fall silent before anybody could have asked it.
 func (n *Node) TimerLasts(id TimerID) bool { return id == timerLinger }
+
+// Supersedes tells whether a message makes an older one to the same node idle: a vote repeats all that an earlier one of
+// its ballot has said.
+func (n *Node) Supersedes(newer, older *Message) bool {
+	return newer.Kind == Vote && older.Kind == Vote && newer.Epoch == older.Epoch && newer.Ballot == older.Ballot
+}

@@ -9,10 +9,9 @@ import (
 // canon gives views a name that depends on what they are, not on who was seen first: two judges that will judge alike
 // encode alike.
 type canon struct {
-	w       *world
-	order   []viewID // by epoch, then members
-	place   []int    // of each view in order
-	untimed bool     // leave out when things were
+	w     *world
+	order []viewID // by epoch, then members
+	place []int    // of each view in order
 }
 
 func newCanon(w *world, order []viewID, place []int) canon {
@@ -26,14 +25,11 @@ func newCanon(w *world, order []viewID, place []int) canon {
 	for i, v := range order {
 		place[v] = i
 	}
-	return canon{w: w, order: order, place: place}
+	return canon{w, order, place}
 }
 
 // appendTime encodes how long ago something was.
 func (c *canon) appendTime(buf []byte, t int64) []byte {
-	if c.untimed {
-		return buf
-	}
 	if t == never {
 		return append(buf, 0)
 	}
@@ -51,17 +47,10 @@ func flag(b bool) uint64 {
 
 // AppendState appends an encoding of the judge's state. Judges of one group with equal encodings give equal verdicts on
 // whatever follows, as far as which properties break and when; times are relative to the latest event's.
-func (j *Judge) AppendState(buf []byte) []byte { return j.appendState(buf, false) }
-
-// AppendUntimed appends an encoding for a driver that holds the clock still, and ends its runs long after: judges with
-// equal ones give equal verdicts on whatever follows at the same instant.
-func (j *Judge) AppendUntimed(buf []byte) []byte { return j.appendState(buf, true) }
-
-func (j *Judge) appendState(buf []byte, untimed bool) []byte {
+func (j *Judge) AppendState(buf []byte) []byte {
 	var orders [16]viewID
 	var places [16]int
 	c := newCanon(&j.world, orders[:0], places[:0])
-	c.untimed = untimed
 	buf = j.world.appendState(buf, &c)
 	buf = j.agreement.appendState(buf, &c)
 	buf = j.commID.appendState(buf, &c)
@@ -70,11 +59,15 @@ func (j *Judge) appendState(buf []byte, untimed bool) []byte {
 	buf = j.quorumLoss.appendState(buf, &c)
 	buf = j.livelock.appendState(buf)
 	buf = c.appendTime(buf, j.late.arose)
-	var broken uint64
-	for i := range j.found.list {
-		broken |= 1 << rank(j.found.list[i].Property)
+	return appendUint(appendUint(buf, j.found.mask()), uint64(len(j.malformed)))
+}
+
+// mask has a bit for each property that was broken.
+func (f *findings) mask() (broken uint64) {
+	for i := range f.list {
+		broken |= 1 << rank(f.list[i].Property)
 	}
-	return appendUint(appendUint(buf, broken), uint64(len(j.malformed)))
+	return broken
 }
 
 func (w *world) appendState(buf []byte, c *canon) []byte {
@@ -97,6 +90,12 @@ func (w *world) appendState(buf []byte, c *canon) []byte {
 			buf = appendUint(buf, word)
 		}
 	}
+	buf = w.appendActs(buf)
+	buf = c.appendTime(buf, w.lastAct)
+	return c.appendTime(buf, w.linkAct)
+}
+
+func (w *world) appendActs(buf []byte) []byte {
 	buf = appendUint(buf, uint64(len(w.acts)))
 	for i := range w.acts {
 		a := &w.acts[i]
@@ -106,8 +105,7 @@ func (w *world) appendState(buf []byte, c *canon) []byte {
 			buf = binary.AppendVarint(buf, x)
 		}
 	}
-	buf = c.appendTime(buf, w.lastAct)
-	return c.appendTime(buf, w.linkAct)
+	return buf
 }
 
 func (n *node) appendState(buf []byte, c *canon) []byte {
@@ -115,9 +113,6 @@ func (n *node) appendState(buf []byte, c *canon) []byte {
 	buf = append(buf, byte(flag(n.crashed)|flag(n.paused)<<1|flag(n.ended)<<2|flag(n.panicked)<<3|flag(n.leaving)<<4|flag(n.excludedAtEnd)<<5|flag(n.everSuspected)<<6|flag(n.doubts == c.w.doubts)<<7))
 	if n.ended {
 		buf = append(buf, n.why[1]) // no two reasons share it
-	}
-	if c.untimed {
-		return append(buf, byte(flag(n.acquittedAt != never))) // the one time that is held against another than now
 	}
 	for _, t := range [...]int64{n.crashedAt, n.endedAt, n.resumedAt, n.installedAt, n.suspectedAt, n.acquittedAt} {
 		buf = c.appendTime(buf, t)

@@ -11,11 +11,12 @@ import (
 )
 
 // The judge is the one of every run (package checker). It sees what the nodes do at one instant, because the clock stands
-// still; what it has seen is part of the state.
+// still (a step is a nanosecond, so that the judge knows what came first); what it has seen is part of the state.
 
 // verdictOf is what the judge has seen up to a state.
 type verdictOf struct {
 	judge  *checker.Judge
+	steps  int64  // that it has seen: its clock
 	broken uint32 // marks of kind Never
 	owed   uint32 // marks of kind Eventually, if the run ended here
 }
@@ -116,11 +117,11 @@ const afterAll = math.MaxInt64 / 4
 // numberVerdict takes a judge into the atlas. The judge must not be used afterwards.
 func (w *world) numberVerdict(j *checker.Judge) uint32 {
 	w.buf = j.AppendUntimed(w.buf[:0])
-	return w.verdicts.number(w.buf, func() *verdictOf { return newVerdict(j.Clone()) })
+	return w.verdicts.number(w.buf, func() *verdictOf { return newVerdict(j.Clone(), w.now) })
 }
 
-func newVerdict(j *checker.Judge) *verdictOf {
-	v := &verdictOf{judge: j}
+func newVerdict(j *checker.Judge, steps int64) *verdictOf {
+	v := &verdictOf{judge: j, steps: steps}
 	for i, property := range safety {
 		if j.Violated(property) {
 			v.broken |= 1 << i
@@ -151,13 +152,20 @@ func (w *world) judgeStep(verdict uint32, o *outcome) uint32 {
 	if v, ok := w.judged.get(key); ok {
 		return v
 	}
-	w.judge.CopyFrom(w.verdicts.at(verdict).of.judge)
+	w.recall(verdict)
 	after := *c
 	w.run(&after, o.in)
 	w.record(c)
 	v := w.numberVerdict(w.judge)
 	w.judged.put(key, v)
 	return v
+}
+
+// recall makes the judge the one that has seen what led to a verdict, one step later.
+func (w *world) recall(verdict uint32) {
+	v := w.verdicts.at(verdict).of
+	w.judge.CopyFrom(v.judge)
+	w.now = v.steps + 1
 }
 
 // record writes the lines of the step that was just taken.
@@ -196,7 +204,7 @@ func (w *world) judgeAct(verdict, key uint32, act func()) uint32 {
 	if v, ok := w.acted.get(pair(verdict, key)); ok {
 		return v
 	}
-	w.judge.CopyFrom(w.verdicts.at(verdict).of.judge)
+	w.recall(verdict)
 	act()
 	v := w.numberVerdict(w.judge)
 	w.acted.put(pair(verdict, key), v)

@@ -34,14 +34,18 @@ func (n *Node) spentInAgreement(from NodeID, m *Message) (spent, answered bool) 
 	case Agreement:
 		wrong := m.Ballot.Coordinator != from || m.Set.Intersect(n.view.set).Empty()
 		return wrong, m.Ballot.Less(n.promised) || m.Ballot == n.accepted
-	case Ack: // only what this node has proposed is accepted, so that another ballot than the present one is over
-		return n.lead.ballot != m.Ballot || n.lead.acks.Has(from), false
-	case Refusal: // likewise
+	case Ack:
+		return n.over(m.Ballot) || n.lead.ballot == m.Ballot && n.lead.acks.Has(from), false
+	case Refusal:
 		higher := unpackBallot(m.Num)
-		return n.lead.ballot != m.Ballot || !n.lead.refused.Less(higher) || !n.lead.ballot.Less(higher), false
+		known := n.lead.ballot == m.Ballot && (!n.lead.refused.Less(higher) || !n.lead.ballot.Less(higher))
+		return n.over(m.Ballot) || known, false
 	}
 	return false, false
 }
+
+// over tells whether the node does not lead a ballot and will not lead it any more: one is begun above all promises.
+func (n *Node) over(b Ballot) bool { return n.lead.ballot != b && !n.promised.Less(b) }
 
 // timerWords is how reports name the timers of a Node.
 var timerWords = [...]string{

@@ -1,7 +1,6 @@
 package explore
 
 import (
-	"errors"
 	"fmt"
 
 	"nexarsim/core"
@@ -105,5 +104,3 @@ func nodeIDs(world int) []string {
 	}
 	return ids
 }
-
-var errDiverged = errors.New("the schedule does not fit")

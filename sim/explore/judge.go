@@ -1,8 +1,8 @@
 package explore
 
 import (
-	"fmt"
 	"math"
+	"slices"
 
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
@@ -19,6 +19,7 @@ type verdictOf struct {
 	steps  int64  // that it has seen: its clock
 	broken uint32 // marks of kind Never
 	owed   uint32 // marks of kind Eventually, if the run ended here
+	owing  []int  // the nodes of which recovery is owed then
 }
 
 // The properties of the system. Safety first, each a mark that stays.
@@ -135,10 +136,13 @@ func newVerdict(j *checker.Judge, steps int64) *verdictOf {
 		switch x := &end.Violations[i]; {
 		case x.Property == checker.Recovery:
 			v.owed |= 1 << markRecovery
+			v.owing = append(v.owing, x.Nodes...)
 		case x.Property == checker.QuorumLoss && checker.IsLiveness(x):
 			v.owed |= 1 << markReport
 		}
 	}
+	slices.Sort(v.owing)
+	v.owing = slices.Compact(v.owing)
 	return v
 }
 
@@ -237,12 +241,12 @@ func nodesOf(set uint8) []int {
 }
 
 // why tells what is wrong in a state, of a property that shows in it.
-func (v *verdictOf) why(property string) string {
+func (v *verdictOf) why(property string, liveness bool) string {
 	end := v.judge.Finish(checker.Ending{T: afterAll, Complete: true})
 	for i := range end.Violations {
-		if end.Violations[i].Property == property {
-			return end.Violations[i].Why
+		if x := &end.Violations[i]; x.Property == property && checker.IsLiveness(x) == liveness {
+			return x.Why
 		}
 	}
-	return fmt.Sprintf("no violation of %s", property)
+	return "no violation of " + property
 }

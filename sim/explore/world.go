@@ -33,12 +33,13 @@ type parts struct {
 type world struct {
 	cfg *Config
 	*parts
-	initial State
-	empty   uint32 // the box with nothing in it
-	nobody  uint32 // the cell of a crashed node
-	group   uint64
-	expert  bool
-	trusts  bool // suspicions are withdrawn
+	initial  State
+	empty    uint32 // the box with nothing in it
+	nobody   uint32 // the cell of a crashed node
+	group    uint64
+	machines []core.Machine // as they are made, for names
+	expert   bool
+	trusts   bool // suspicions are withdrawn
 
 	in      core.Input
 	out     core.Effects
@@ -56,6 +57,7 @@ type world struct {
 	refusals memo // (sender's cell, mail)
 	judged   memo // (verdict, outcome)
 	acted    memo // (verdict, act)
+	answers  memo // (mail, its answer), of a check of claims
 
 	judge *checker.Judge
 	rec   *record.Recorder
@@ -86,6 +88,7 @@ func newWorlds(c *Config) (func() *world, error) {
 
 // begin makes the initial state: every node has been started.
 func (w *world) begin(machines []core.Machine) {
+	w.machines = machines
 	_, w.expert = machines[0].(expert)
 	w.trusts = true
 	w.group = core.RootCommID(nodeIDs(w.cfg.World))

@@ -190,9 +190,9 @@ func TestClaims(t *testing.T) {
 	if r.Doubt == "" {
 		t.Fatal("nobody doubts that refusals are spent")
 	}
-	c = Config{Protocol: "quorum", World: 3, Budget: c.Budget, Plain: Plain{KeepSpent: true}}
+	c.Plain.KeepSpent = true
 	if full := explore(t, c, 2); r.States != full.States || len(r.Violations) > 0 {
-		t.Errorf("%d states, %d of a machine that claims nothing; %v", r.States, full.States, r.Violations)
+		t.Errorf("%d states, %d without its claims; %v", r.States, full.States, r.Violations)
 	}
 }
 

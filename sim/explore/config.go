@@ -39,8 +39,8 @@ type Plain struct {
 	KeepOrder bool // the order in which a node sent its messages counts even when it cannot crash any more
 }
 
-// budgetMax bounds each budget: a count is a byte of the state.
-const budgetMax = 200
+// MaxBudget bounds each budget: a count is a byte of the state.
+const MaxBudget = 200
 
 // Validate reports what is wrong with c.
 func (c *Config) Validate() error {
@@ -52,8 +52,8 @@ func (c *Config) Validate() error {
 		value int
 		most  int
 	}{
-		{"crashes", c.Crashes, c.World}, {"false suspicions", c.FalseSuspicions, budgetMax}, {"partitions", c.Partitions, 1},
-		{"early timeouts", c.EarlyTimeouts, budgetMax}, {"losses", c.Losses, budgetMax}, {"duplicates", c.Duplicates, budgetMax},
+		{"crashes", c.Crashes, c.World}, {"false suspicions", c.FalseSuspicions, MaxBudget}, {"partitions", c.Partitions, 1},
+		{"early timeouts", c.EarlyTimeouts, MaxBudget}, {"losses", c.Losses, MaxBudget}, {"duplicates", c.Duplicates, MaxBudget},
 	} {
 		if b.value < 0 || b.value > b.most {
 			return fmt.Errorf("%s %d: expected 0 to %d", b.name, b.value, b.most)

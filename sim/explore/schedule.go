@@ -66,7 +66,11 @@ func (s *Step) String() string {
 		}
 		return fmt.Sprintf("crash %d", s.Node)
 	case DoPartition:
-		return "partition " + strings.Trim(fmt.Sprint(s.Groups), "[]")
+		var sides []string
+		for _, g := range s.Groups {
+			sides = append(sides, strings.Trim(fmt.Sprint(g), "[]"))
+		}
+		return "partition " + strings.Join(sides, " | ")
 	case DoWake, DoSent:
 		return fmt.Sprintf("%s %d of %d", s.Do, s.ID, s.Node)
 	}

@@ -2,11 +2,13 @@ package search
 
 import "sort"
 
-// graph is the free steps between all states, for one pass over it.
+// graph is the free steps between the states that were expanded, for one pass over it. Where a search was stopped, what is
+// beyond them may lead anywhere; what never leaves them is known all the same.
 type graph struct {
 	rec   *records
 	edges *edges
-	n     uint32
+	n     uint32 // states that were expanded: the first ones
+	found uint32 // states
 }
 
 // frame is a state on the way of a depth-first walk, with the edges that are left to follow.
@@ -19,7 +21,7 @@ type frame struct {
 // firstChild finds the first state whose parent is the given one, or what comes after. Numbers go by parent, so that the
 // children of a state stand together.
 func (g *graph) firstChild(state uint32) uint32 {
-	at := sort.Search(int(g.n), func(i int) bool {
+	at := sort.Search(int(g.found), func(i int) bool {
 		p := g.rec.parents.at(uint32(i))
 		return p != noParent && p >= state
 	})
@@ -28,7 +30,7 @@ func (g *graph) firstChild(state uint32) uint32 {
 
 // next takes one edge off a frame.
 func (g *graph) next(f *frame) (to uint32, ok bool) {
-	for f.child < g.n && g.rec.parents.at(f.child) == f.state {
+	for f.child < g.found && g.rec.parents.at(f.child) == f.state {
 		to = f.child
 		f.child++
 		if g.rec.steps.at(to)&stepFree != 0 {
@@ -65,6 +67,9 @@ func (g *graph) components(leaves func(component []uint32)) []uint32 {
 		for len(frames) > 0 {
 			f := &frames[len(frames)-1]
 			if to, ok := g.next(f); ok {
+				if to >= g.n {
+					continue
+				}
 				if index[to] == 0 {
 					enter(to)
 				} else if index[to] < index[f.state] {
@@ -105,7 +110,7 @@ func (g *graph) components(leaves func(component []uint32)) []uint32 {
 
 // judgeCycles judges the properties that ask for the whole graph, and gives the memory that it took.
 func (e *engine[S]) judgeCycles() uint64 {
-	g := &graph{rec: &e.rec, edges: &e.edges, n: uint32(e.rec.parents.n)}
+	g := &graph{rec: &e.rec, edges: &e.edges, n: e.edges.n, found: uint32(e.rec.parents.n)}
 	bottom := make([]uint64, (g.n+63)/64)
 	var pieces [][]uint32
 	index := g.components(func(component []uint32) {
@@ -144,7 +149,7 @@ func (e *engine[S]) owes(component []uint32) bool {
 	return false
 }
 
-// closed tells whether no free step leaves a component.
+// closed tells whether no free step leaves a component, or what was expanded.
 func (g *graph) closed(component, index []uint32) bool {
 	for _, s := range component {
 		f := frame{s, g.firstChild(s), g.edges.of(s)}
@@ -153,7 +158,7 @@ func (g *graph) closed(component, index []uint32) bool {
 			if !ok {
 				break
 			}
-			if index[to] != index[s] {
+			if to >= g.n || index[to] != index[s] {
 				return false
 			}
 		}

@@ -6,8 +6,7 @@ import (
 	"sort"
 )
 
-// result sums up. What asks for the whole graph is judged only if the whole was seen: a state at the rim of a search that
-// was stopped may lead anywhere.
+// result sums up. A search that was stopped judges what never leaves the states that it has expanded.
 func (e *engine[S]) result(stopped Stopped) (*Result, error) {
 	r := &Result{
 		States: uint64(e.states.Load()), Transitions: uint64(e.transitions.Load()), Depth: e.depth, Stopped: stopped, Bits: 128,
@@ -16,7 +15,7 @@ func (e *engine[S]) result(stopped Stopped) (*Result, error) {
 		r.Bits = 64
 	}
 	r.Bytes = e.table.bytes() + uint64(e.rec.parents.n)*6 + uint64(e.rec.owed.n)*4 + e.edges.size() + e.peak
-	if e.graph && stopped == ByNothing {
+	if e.graph {
 		r.Bytes += e.judgeCycles()
 	}
 	for i := range e.found {

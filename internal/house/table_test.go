@@ -28,7 +28,7 @@ var table = []row{
 	{pkg: "checker/trace", strict: deterministic, public: true},
 	{
 		pkg: "sim", public: true, strict: deterministic | integers,
-		module: []string{"core", "core/classic", "core/comm", "netsim", "scenarios", "checker", "checker/trace", "internal/record", "sim/capsule"},
+		module: []string{"core", "core/classic", "core/comm", "netsim", "scenarios", "checker", "checker/trace", "internal/record", "internal/story", "sim/capsule"},
 		libs:   []string{"github.com/zeebo/xxh3"},
 	},
 	{pkg: "sim/capsule", module: []string{"scenarios", "checker/trace"}, strict: randomness | clocks | concurrency | mapOrder, public: true},
@@ -68,6 +68,7 @@ var exempt = []struct {
 	why       string
 }{
 	{"sim", "sweep*.go", concurrency | clocks | hosts, "a sweep spreads whole runs over workers and measures how long they take"},
+	{"sim", "check*.go", concurrency | hosts, "a test's helper, which keeps capsules in the caller's testdata"},
 	{"sim", "shrink.go", concurrency, "whoever asked may end it early: a context, and no goroutine"},
 	{"sim", "double*.go", concurrency, "a second run of one seed, beside the first"},
 	{"sim/explore", "explore.go", concurrency, "a search may be ended early by a context, and its workers share one table of what they meet; which number a thing has there reaches no result"},

@@ -42,7 +42,7 @@ func cause(c *capsule.Capsule) string {
 		}
 	}
 	for i, o := range c.Orders {
-		if !told[i] {
+		if !told[i] && o.Then.Moment != capsule.Sends { // those say no more than the losses
 			parts = append(parts, fmt.Sprintf("%s comes before %s", o.First, o.Then))
 		}
 	}

@@ -102,7 +102,82 @@ func (s *shrinker) inputs(all []moment) []capsule.Event {
 			out = append(out, m.Event)
 		}
 	}
+	out = append(out, s.lossOrders()...)
+	return append(out, s.beatOrders()...)
+}
+
+// beatOrders is, for capsules that say when a node's first heartbeat is due, the order in which nodes first beat.
+func (s *shrinker) beatOrders() []capsule.Order {
+	said := map[int]bool{}
+	for i := range s.best.Decisions {
+		if d := &s.best.Decisions[i]; d.Kind == capsule.Phase {
+			said[d.Node] = true
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	all, _, err := s.everything(s.best)
+	if err != nil {
+		return nil
+	}
+	var out []capsule.Order
+	var last *moment
+	beaten := map[int]bool{}
+	for k := range all {
+		m := &all[k]
+		if m.Moment != capsule.Sends || m.Message != "heartbeat" || m.Nth > 1 || m.Epoch > 0 || beaten[m.Node] {
+			continue
+		}
+		beaten[m.Node] = true
+		if last != nil && last.t < m.t && (said[last.Node] || said[m.Node]) {
+			out = append(out, capsule.Order{First: last.Event, Then: m.Event})
+		}
+		last = m
+	}
 	return out
+}
+
+// lossOrders is, for each message that is lost, what its receiver comes to before the next one of its kind is sent: were
+// that one sent sooner, by code that repeats more often or beats otherwise, the loss would mean nothing, though it would
+// still find its place. News of a decision is left out: when it is told again is for the protocol to say, and a repair may
+// well change it.
+func (s *shrinker) lossOrders() []capsule.Order {
+	all, _, err := s.everything(s.best)
+	if err != nil {
+		return nil
+	}
+	var out []capsule.Order
+	for i := range s.best.Decisions {
+		d := &s.best.Decisions[i]
+		if d.Kind != capsule.Packet || !d.Lost || len(out) == inputsLooked {
+			continue
+		}
+		sent := slices.IndexFunc(all, func(m moment) bool { return m.Moment == capsule.Sends && about(d, received(m.Event)) })
+		if sent < 0 {
+			continue
+		}
+		var last *moment
+		for k := sent + 1; k < len(all); k++ {
+			m := &all[k]
+			if m.Moment == capsule.Sends && m.Node == d.From && m.Peer == d.To && m.Message == d.Message {
+				if last != nil && m.Epoch == d.Epoch && m.Message != "commit" {
+					out = append(out, capsule.Order{First: last.Event, Then: m.Event})
+				}
+				break
+			}
+			if m.Node == d.To && m.Message != "heartbeat" && input(m) && m.Epoch == d.Epoch {
+				last = m
+			}
+		}
+	}
+	return out
+}
+
+// received is the arrival of what was sent.
+func received(e capsule.Event) capsule.Event {
+	e.Moment, e.Node, e.Peer = capsule.Receives, e.Peer, e.Node
+	return e
 }
 
 // decided tells whether a capsule says something about an input.

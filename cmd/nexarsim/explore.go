@@ -246,7 +246,7 @@ func (a *app) tellExplore(f *exploreFlags, r *explore.Result, d *exploreDocument
 	fmt.Fprintf(&b, "%s, %s, depth %d\n", count(d.States, "state"), count(d.Transitions, "transition"), d.Depth)
 	fmt.Fprintf(&b, "%.1f s, %.0f bytes a state, chance of a missed state below %.1g (%d-bit fingerprints)\n", float64(d.ElapsedMS)/1000, d.BytesPerState, d.MissProbability, r.Bits)
 	if d.Doubt != "" {
-		fmt.Fprintf(&b, "all messages were kept: %s\n", d.Doubt)
+		fmt.Fprintf(&b, "messages were kept that the machines had claimed to be spent: %s\n", d.Doubt)
 	}
 	b.WriteString("\nseen, in so many steps:\n")
 	for _, s := range r.Seen {

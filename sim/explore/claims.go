@@ -3,6 +3,7 @@ package explore
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 
 	"nexarsim/core"
 )
@@ -18,7 +19,8 @@ import (
 //     refusal.
 //
 // With that, leaving such messages out takes no behaviour away: each of them, whenever it were delivered, would do
-// nothing, or what a step that tells does. If a claim does not hold, the search is made again with all messages kept.
+// nothing, or what a step that tells does. If a claim does not hold, the search is made again with the
+// messages kept that it is about.
 
 // claims is the check of one search.
 type claims struct {
@@ -26,14 +28,15 @@ type claims struct {
 	mails [MaxWorld][]uint32  // by receiver
 	fates map[uint32][]uint64 // by cell, a bit for each mail to it that does not act, and then for each that is spent
 	asked []uint32            // mails that are answered somewhere
+	about core.Kind           // what a broken claim is about
 	out   core.Effects
 	in    core.Input
 }
 
-// broken says which claim does not hold; empty if all do.
-func (w *world) broken(outcomes [][]outcome) string {
+// broken says which claim does not hold, and about what kind of messages; empty if all do.
+func (w *world) broken(outcomes [][]outcome) (text string, about core.Kind) {
 	if !w.expert || w.cfg.Plain.KeepSpent {
-		return ""
+		return "", 0
 	}
 	k := &claims{w: w, fates: map[uint32][]uint64{}}
 	for number := range w.mails.count.Load() {
@@ -44,17 +47,17 @@ func (w *world) broken(outcomes [][]outcome) string {
 	cells := w.cells.count.Load()
 	for number := range cells {
 		if text := k.inert(number, seen); text != "" {
-			return text
+			return text, k.about
 		}
 	}
 	for _, list := range outcomes {
 		for i := range list {
 			if text := k.lasting(&list[i]); text != "" {
-				return text
+				return text, k.about
 			}
 		}
 	}
-	return ""
+	return "", 0
 }
 
 // inert delivers to a copy of a cell's machine everything that is spent or answered there.
@@ -65,8 +68,8 @@ func (k *claims) inert(number uint32, seen []bool) string {
 	}
 	mails := k.mails[c.node]
 	words := (len(mails) + 63) / 64
-	bits := make([]uint64, 2*words)
-	k.fates[number] = bits
+	fates := make([]uint64, 2*words)
+	k.fates[number] = fates
 	m := c.m.Clone()
 	before := m.AppendState(nil)
 	for i, mailNumber := range mails {
@@ -74,9 +77,9 @@ func (k *claims) inert(number uint32, seen []bool) string {
 		if fate == mailActs {
 			continue
 		}
-		bits[i>>6] |= 1 << (i & 63)
+		fates[i>>6] |= 1 << (i & 63)
 		if fate == mailSpent {
-			bits[words+i>>6] |= 1 << (i & 63)
+			fates[words+i>>6] |= 1 << (i & 63)
 		} else if !seen[mailNumber] {
 			seen[mailNumber] = true
 			k.asked = append(k.asked, mailNumber)
@@ -87,6 +90,7 @@ func (k *claims) inert(number uint32, seen []bool) string {
 		}
 		if text != "" {
 			l := k.w.mails.at(mailNumber).of
+			k.about = l.msg.Kind
 			return fmt.Sprintf("a %s from %d to %d of epoch %d counts as spent and %s", k.w.kindName(l.msg.Kind), l.from, l.to, l.msg.Epoch, text)
 		}
 	}
@@ -148,13 +152,17 @@ func (k *claims) lasting(o *outcome) string {
 	}
 	node := k.w.cells.at(o.cell).of.node
 	for i, before := range k.fates[o.from] {
-		if before&^after[i] != 0 {
-			return fmt.Sprintf("what is spent at node %d does not stay so", node)
+		if lost := before &^ after[i]; lost != 0 {
+			mails := k.mails[node]
+			at := i%((len(mails)+63)/64)*64 + bits.TrailingZeros64(lost)
+			k.about = k.w.mails.at(mails[at]).of.msg.Kind
+			return fmt.Sprintf("a %s that is spent at node %d does not stay so", k.w.kindName(k.about), node)
 		}
 	}
 	for _, number := range k.asked {
 		if k.w.mails.at(number).of.from == node && k.w.refused(o.from, number) && !k.w.refused(o.cell, number) {
-			return fmt.Sprintf("node %d has no use for a refusal, and comes to have one", node)
+			k.about = k.w.mails.at(number).of.msg.Kind
+			return fmt.Sprintf("node %d has no use for a refusal of its %s, and comes to have one", node, k.w.kindName(k.about))
 		}
 	}
 	return ""

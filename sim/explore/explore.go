@@ -58,23 +58,28 @@ const narrowStates = 6_000_000
 
 // Run goes through every state of a group within its budget.
 func Run(ctx context.Context, c Config, o Options) (*Result, error) {
-	r, doubt, err := run(ctx, c, o)
-	if err != nil || doubt == "" || ctx.Err() != nil {
-		return r, err
+	var doubts []string
+	for {
+		r, doubt, about, err := run(ctx, c, o)
+		if err != nil {
+			return nil, err
+		}
+		if doubt == "" || ctx.Err() != nil {
+			r.Doubt = strings.Join(doubts, "; ")
+			return r, nil
+		}
+		doubts = append(doubts, doubt)
+		if c.Plain.KeepKinds |= 1 << min(about, 63); about == 0 {
+			c.Plain.KeepSpent = true
+		}
 	}
-	c.Plain.KeepSpent = true
-	r, _, err = run(ctx, c, o)
-	if err == nil {
-		r.Doubt = doubt
-	}
-	return r, err
 }
 
-// run makes one search. The doubt is a claim of the machines that does not hold.
-func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, err error) {
+// run makes one search. The doubt is a claim of the machines that does not hold, about messages of a kind.
+func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, about core.Kind, err error) {
 	make1, err := newWorlds(&c)
 	if err != nil {
-		return nil, "", err
+		return nil, "", 0, err
 	}
 	var worlds []*world
 	found, err := search.Run(ctx, func() search.System[State] {
@@ -86,7 +91,7 @@ func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, err
 		Narrow: o.MaxStates > 0 && o.MaxStates <= narrowStates,
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("explore %s: %w", c.Protocol, err)
+		return nil, "", 0, fmt.Errorf("explore %s: %w", c.Protocol, err)
 	}
 	r = &Result{
 		Config: c, States: found.States, Transitions: found.Transitions, Depth: found.Depth, Stopped: found.Stopped,
@@ -98,7 +103,7 @@ func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, err
 			r.Seen = append(r.Seen, Probe{f.Property.Name, f.States})
 		case f.States > 0:
 			if err := r.add(worlds[0], &f); err != nil {
-				return nil, "", err
+				return nil, "", 0, err
 			}
 		}
 	}
@@ -106,7 +111,8 @@ func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, err
 	for _, w := range worlds {
 		steps = append(steps, w.outcomes)
 	}
-	return r, worlds[0].broken(steps), nil
+	doubt, about = worlds[0].broken(steps)
+	return r, doubt, about, nil
 }
 
 // add tells a violation. Two properties may be shown in two ways; the shorter one is told, and both are counted.

@@ -190,7 +190,7 @@ func TestClaims(t *testing.T) {
 	if r.Doubt == "" {
 		t.Fatal("nobody doubts that refusals are spent")
 	}
-	c.Plain.KeepSpent = true
+	c.Plain.KeepKinds = 1 << core.Refusal
 	if full := explore(t, c, 2); r.States != full.States || len(r.Violations) > 0 {
 		t.Errorf("%d states, %d without its claims; %v", r.States, full.States, r.Violations)
 	}

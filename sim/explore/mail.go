@@ -74,7 +74,7 @@ func (w *world) fate(receiver, number uint32) uint32 {
 	switch x, ok := c.m.(expert); {
 	case c.panicked:
 		f = mailSpent
-	case !ok:
+	case !ok || w.cfg.Plain.KeepKinds>>min(m.msg.Kind, 63)&1 != 0:
 	default:
 		spent, answered := x.Spent(core.NodeID(m.from), &m.msg)
 		if spent {

@@ -137,6 +137,7 @@ func (e *engine[S]) judgeCycles() uint64 {
 		}
 	}
 	e.judgeProgress(g, index)
+	e.components = index
 	return uint64(4*len(index) + 8*len(bottom))
 }
 
@@ -189,7 +190,7 @@ func (e *engine[S]) judgeProgress(g *graph, index []uint32) {
 			var to uint32
 			var progress bool
 			to, progress, data = nextEdge(from, data)
-			if progress && index[from] == index[to] {
+			if progress && to < g.n && index[from] == index[to] {
 				seen[from>>6] |= 1 << (from & 63)
 			}
 		}

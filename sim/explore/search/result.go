@@ -81,12 +81,13 @@ func (e *engine[S]) closeCycle(f *Found) error {
 	}
 	start := states[len(states)-1]
 	goal := w.fingerprint(&start)
+	home, _ := e.componentOf(goal)
 	best := []int(nil)
 	for step, next := range w.sys.Successors(&start, nil) {
 		if !next.Free || !next.Progress {
 			continue
 		}
-		if back, ok := w.back(next.State, goal); ok && (best == nil || len(back)+1 < len(best)) {
+		if back, ok := w.back(next.State, goal, home); ok && (best == nil || len(back)+1 < len(best)) {
 			best = append([]int{step}, back...)
 		}
 	}
@@ -98,8 +99,17 @@ func (e *engine[S]) closeCycle(f *Found) error {
 	return nil
 }
 
-// back finds the shortest way of free steps to a state.
-func (w *worker[S]) back(from S, goal fingerprint) ([]int, bool) {
+// componentOf gives the component of a state that was expanded.
+func (e *engine[S]) componentOf(fp fingerprint) (uint32, bool) {
+	state, ok := e.table.lookup(fp)
+	if !ok || int(state) >= len(e.components) {
+		return 0, false
+	}
+	return e.components[state], true
+}
+
+// back finds the shortest way of free steps to a state, within its component: no way back leaves that.
+func (w *worker[S]) back(from S, goal fingerprint, home uint32) ([]int, bool) {
 	type node struct {
 		state S
 		up    int
@@ -119,6 +129,9 @@ func (w *worker[S]) back(from S, goal fingerprint) ([]int, bool) {
 		for step, next := range w.sys.Successors(&queue[at].state, nil) {
 			if fp := w.fingerprint(&next.State); next.Free && !seen[fp] {
 				seen[fp] = true
+				if in, ok := w.engine.componentOf(fp); !ok || in != home {
+					continue
+				}
 				queue = append(queue, node{next.State, at, step})
 			}
 		}

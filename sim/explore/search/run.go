@@ -105,6 +105,7 @@ type engine[S any] struct {
 	full        atomic.Bool
 	found       []Found
 	first       []uint32 // the nearest state of each property
+	components  []uint32 // of the graph, by state
 	peak        uint64   // memory of the largest pair of levels
 }
 

@@ -267,6 +267,16 @@ func TestTwin(t *testing.T) {
 				w.checkCycle(t, got, want.Steps)
 			}
 		}
+		// A search that goes less deep finds some of that, and nothing else.
+		part := run(t, func() System[int] { return w }, Options{Workers: 2, MaxDepth: rapid.IntRange(1, 5).Draw(t, "depth")})
+		for i, got := range part.Found {
+			if got.States > r.Found[i].States {
+				t.Fatalf("%s: %d states in a part, %d in all", got.Property.Name, got.States, r.Found[i].States)
+			}
+			if i == webCycle && got.States > 0 {
+				w.checkCycle(t, got, 0)
+			}
+		}
 	})
 }
 

@@ -166,7 +166,7 @@ func (t *table[S]) insert(fp fingerprint, parent uint32, step uint16, state *S) 
 func (t *table[S]) lookup(fp fingerprint) (uint32, bool) {
 	s := &t.shards[fp.lo>>(64-shardBits)]
 	slot, found := t.find(s, fp)
-	if !found {
+	if !found || s.refs[slot]&pendingRef != 0 {
 		return 0, false
 	}
 	return s.refs[slot] - 1, true

@@ -20,9 +20,7 @@ func (s *shrinker) explain() {
 	if s.ctx.Err() == nil {
 		c.Orders = s.orders()
 		c.Cause = cause(&c)
-		if all, _, err := s.moments(s.best); err == nil {
-			c.Orders = append(c.Orders, s.suspicionOrders(all, c.Orders)...)
-		}
+		c.Orders = append(c.Orders, s.landmarks(c.Orders)...)
 	}
 	s.best = &c
 }

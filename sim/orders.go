@@ -44,17 +44,32 @@ func (s *shrinker) orders() []capsule.Order {
 		if d.Kind == capsule.Act && d.Fault.Act.Kind == scenarios.ActCrash && len(d.Fault.Act.Nodes) == 1 {
 			out = append(out, s.deathOrders(all, i)...)
 		}
-		if d.Kind != capsule.Act {
-			if o, ok := s.fateOrder(all, i); ok && !slices.Contains(out, o) {
-				out = append(out, o)
-			}
+	}
+	out = append(out, s.lossOrders()...)
+	return append(out, s.beatOrders()...)
+}
+
+// landmarks is further orders that a run has to keep to be taken for the same: what each decided delay brings about, and
+// who suspected whom first. They are no part of the cause.
+func (s *shrinker) landmarks(have []capsule.Order) []capsule.Order {
+	all, _, err := s.moments(s.best)
+	if err != nil {
+		return nil
+	}
+	var out []capsule.Order
+	for i := range s.best.Decisions {
+		if s.best.Decisions[i].Kind == capsule.Act {
+			continue
+		}
+		if o, ok := s.fateOrder(all, i); ok && !slices.Contains(have, o) && !slices.Contains(out, o) {
+			out = append(out, o)
 		}
 	}
-	return out
+	return append(out, s.suspicionOrders(all, append(slices.Clone(have), out...))...)
 }
 
 // suspicionOrders is who suspected whom first, as far as that was at different times: what a run of a group is made of. A
-// repair leaves it alone; where it differs, another run was made. It is no part of the cause.
+// repair leaves it alone; where it differs, another run was made.
 func (s *shrinker) suspicionOrders(all []moment, have []capsule.Order) []capsule.Order {
 	var out []capsule.Order
 	var before, now []*moment // of the instant before, and of this one
@@ -102,8 +117,7 @@ func (s *shrinker) inputs(all []moment) []capsule.Event {
 			out = append(out, m.Event)
 		}
 	}
-	out = append(out, s.lossOrders()...)
-	return append(out, s.beatOrders()...)
+	return out
 }
 
 // beatOrders is, for capsules that say when a node's first heartbeat is due, the order in which nodes first beat.

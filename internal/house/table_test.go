@@ -65,6 +65,8 @@ var exempt = []struct {
 }{
 	{"sim", "sweep*.go", concurrency | clocks | hosts, "a sweep spreads whole runs over workers and measures how long they take"},
 	{"sim", "double*.go", concurrency, "a second run of one seed, beside the first"},
+	{"sim/explore", "intern.go", concurrency, "the parts of states are shared by the workers of a search, each part the same whoever makes it"},
+	{"sim/explore", "explore.go", concurrency, "a search can be interrupted: it takes a context"},
 	{"sim/explore/search", "*.go", concurrency, "workers expand parts of one level; what they find does not depend on who finds it first, which its tests compare"},
 }
 

@@ -81,6 +81,19 @@ func published(r classic.Repair) Constructor {
 	return func(s core.Setup) (core.Machine, error) { return classic.New(s, r) }
 }
 
+// Streams tells whether a protocol's messages travel on streams if nothing else is said: nothing is lost or comes twice
+// while a connection lasts, and what its end leaves undelivered is lost.
+func Streams(name string) bool {
+	p, _ := findProtocol(name)
+	return p.stream()
+}
+
+// RootID is the comm_id of the first view of a protocol's group.
+func RootID(name string, ids []string) uint64 {
+	p, _ := findProtocol(name)
+	return p.rootID(ids)
+}
+
 // rootID is the comm_id of a world's first view: classic's root is 0.
 func (p *protocol) rootID(ids []string) uint64 {
 	if p.classic {

@@ -14,6 +14,7 @@ const (
 	doSuspect
 	doTrust
 	doTell
+	doClose
 	doTimer
 	// From here on the environment does what it need not do.
 	doEarly
@@ -56,6 +57,7 @@ func (w *world) enabled(s *State) []act {
 	w.deliveries(s)
 	w.internal(s)
 	w.suspicions(s)
+	w.closes(s)
 	w.tells(s)
 	busy := len(w.acts) > 0
 	w.withdrawals(s)
@@ -68,7 +70,7 @@ func (w *world) add(a act) { w.acts = append(w.acts, a) }
 
 // alive tells whether a node takes steps.
 func (w *world) alive(s *State, node int) bool {
-	return s.dead>>node&1 == 0 && !w.cells.at(s.cells[node]).of.panicked
+	return s.dead>>node&1 == 0 && !w.cells.at(s.cells[node]).of.still
 }
 
 // eachMail visits the mails in flight; of equal ones that stand together the first.
@@ -89,7 +91,7 @@ func (w *world) eachMail(s *State, visit func(from, at int, number uint32, to in
 
 func (w *world) deliveries(s *State) {
 	w.eachMail(s, func(from, at int, number uint32, to int) {
-		if w.alive(s, to) {
+		if w.alive(s, to) && !s.apart(from, to) {
 			w.add(act{do: doDeliver, node: uint8(from), peer: uint8(to), at: uint16(at), what: number})
 		}
 	})
@@ -103,7 +105,7 @@ func (w *world) internal(s *State) {
 		}
 		c := w.cells.at(s.cells[i]).of
 		if len(c.answers) > 0 {
-			w.add(act{do: doAnswer, node: uint8(i), what: c.answers[0].op})
+			w.add(act{do: doAnswer, node: uint8(i), what: c.answers[0]})
 		}
 		for _, id := range c.wakes {
 			w.add(act{do: doWake, node: uint8(i), what: id})
@@ -127,8 +129,26 @@ func (w *world) suspicions(s *State) {
 	}
 }
 
+// closes lists who may learn that a connection has ended: with a crash, for want of signs of life during a partition, or
+// because the peer has closed it.
+func (w *world) closes(s *State) {
+	if !w.streams || s.dead == 0 && s.split == 0 && s.partitions == w.initial.partitions {
+		return
+	}
+	for i := range w.cfg.World {
+		for q := range w.cfg.World {
+			if i == q || !w.alive(s, i) || w.cells.at(s.cells[i]).of.closed>>q&1 != 0 {
+				continue
+			}
+			if s.certain(i, q) || w.cells.at(s.cells[q]).of.closed>>i&1 != 0 {
+				w.add(act{do: doClose, node: uint8(i), peer: uint8(q)})
+			}
+		}
+	}
+}
+
 func (w *world) withdrawals(s *State) {
-	if !w.trusts || w.cfg.accurate() {
+	if w.streams || w.cfg.accurate() {
 		return
 	}
 	for i := range w.cfg.World {
@@ -142,7 +162,7 @@ func (w *world) withdrawals(s *State) {
 
 // tells lists whom a heartbeat would bring a decision that it lacks, and from whom, unless it is on its way already.
 func (w *world) tells(s *State) {
-	if !w.differ(s) {
+	if w.streams || !w.differ(s) {
 		return
 	}
 	for i := range w.cfg.World {
@@ -289,6 +309,8 @@ func (w *world) apply(s *State, a act) (progress bool, seen uint32) {
 			s.suspicions--
 		}
 		progress, seen = w.take(s, node, giveSuspect|input(a.peer))
+	case doClose:
+		progress, seen = w.take(s, node, giveClosed|input(a.peer))
 	case doTrust:
 		progress, seen = w.take(s, node, giveTrust|input(a.peer))
 		seen |= probeWithdrawn

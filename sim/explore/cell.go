@@ -10,22 +10,17 @@ import (
 
 // A cell is what one node is in: its machine, and what its driver keeps for it.
 type cell struct {
-	m        core.Machine // nil for a crashed node
-	node     uint8
-	epoch    core.Epoch
-	members  uint8 // of its view
-	armed    uint16
-	lasts    uint16 // timers of those that must not fire in place of others
-	ended    bool
-	panicked bool
-	wakes    []uint32 // ascending
-	answers  []answer // of sends that asked for one, in their order
-}
-
-// answer is an InSent that is due.
-type answer struct {
-	op     uint32
-	closed bool // the peer's connection
+	m       core.Machine // nil for a crashed node
+	node    uint8
+	epoch   core.Epoch
+	members uint8 // of its view
+	armed   uint16
+	lasts   uint16 // timers of those that must not fire in place of others
+	closed  uint8  // peers whose connection has ended, where messages travel on streams
+	ended   bool
+	still   bool     // nothing moves in it any more: it has panicked, or ended where all that is explored ends with it
+	wakes   []uint32 // ascending
+	answers []uint32 // the ops of sends that asked for an answer, in their order
 }
 
 // An expert is a machine that tells what a driver can leave out. Machines need not be any.
@@ -34,10 +29,14 @@ type expert interface {
 	Supersedes(newer, older *core.Message) bool
 }
 
-// A keeper is a machine that names its timers.
+// A keeper is a machine that knows timers which must not fire in place of others.
 type keeper interface {
-	TimerName(core.TimerID) string
 	TimerLasts(core.TimerID) bool
+}
+
+// A namer is a machine that names its timers.
+type namer interface {
+	TimerName(core.TimerID) string
 }
 
 func (c *cell) append(buf []byte) []byte {
@@ -48,22 +47,21 @@ func (c *cell) append(buf []byte) []byte {
 	if c.ended {
 		flags |= 1
 	}
-	if c.panicked {
+	if c.still {
 		flags |= 2
 	}
 	buf = append(buf, c.node, flags, c.members)
 	buf = binary.AppendUvarint(buf, uint64(c.epoch))
-	if c.panicked {
-		return buf // nothing moves in it any more
+	if c.still {
+		return buf
 	}
 	buf = binary.LittleEndian.AppendUint16(buf, c.armed)
-	buf = append(buf, byte(len(c.wakes)), byte(len(c.answers)))
+	buf = append(buf, c.closed, byte(len(c.wakes)), byte(len(c.answers)))
 	for _, w := range c.wakes {
 		buf = binary.LittleEndian.AppendUint32(buf, w)
 	}
-	for _, a := range c.answers {
-		buf = binary.LittleEndian.AppendUint32(buf, a.op)
-		buf = append(buf, bit(a.closed))
+	for _, op := range c.answers {
+		buf = binary.LittleEndian.AppendUint32(buf, op)
 	}
 	return c.m.AppendState(buf)
 }
@@ -87,6 +85,7 @@ const (
 	giveWake     input = 4 << inputBits // the wake's id
 	giveSent     input = 5 << inputBits // the first answer that is due
 	giveStart    input = 6 << inputBits
+	giveClosed   input = 7 << inputBits // the peer
 	inputPayload input = 1<<inputBits - 1
 	inputKind          = ^inputPayload
 )
@@ -135,6 +134,9 @@ func (w *world) workOut(number uint32, in input) outcome {
 		}
 	case giveSent:
 		after.answers = after.answers[1:]
+	case giveClosed:
+		after.closed |= 1 << (in & inputPayload)
+		o.seen |= probeClosed
 	}
 	w.perform(&after, &o)
 	o.cell = w.numberCell(&after)
@@ -204,12 +206,11 @@ func (w *world) input(c *cell, in input) {
 	case giveWake:
 		w.in = core.Input{Kind: core.InWake, ID: uint64(payload)}
 	case giveSent:
-		w.in = core.Input{Kind: core.InSent, ID: uint64(c.answers[0].op)}
-		if c.answers[0].closed {
-			w.in.Err = "connection closed"
-		}
+		w.in = core.Input{Kind: core.InSent, ID: uint64(c.answers[0])}
 	case giveStart:
 		w.in = core.Input{Kind: core.InStart}
+	case giveClosed:
+		w.in = core.Input{Kind: core.InClosed, Peer: core.NodeID(payload)}
 	}
 }
 
@@ -228,6 +229,9 @@ func (w *world) perform(c *cell, o *outcome) {
 			setWake(c, e.Op)
 		case core.OutUsed:
 			o.visible, o.progress = true, true
+			if _, _, late := w.out.Late(e); late {
+				o.seen |= probeLate
+			}
 		case core.OutBelieve:
 			o.visible = true
 		case core.OutInstall:
@@ -239,14 +243,17 @@ func (w *world) perform(c *cell, o *outcome) {
 			o.visible = true
 			o.seen |= probeOf(w.out.Event(e).Kind)
 		case core.OutPanic:
-			o.visible, c.panicked = true, true
+			o.visible, c.still = true, true
+			o.seen |= probePanic
 		case core.OutEnd:
 			o.visible, c.ended = true, true
+			c.still = c.still || w.streams && !w.cfg.Plain.KeepSpent
+			o.seen |= probeEnd
 		case core.OutDone:
 		}
 	}
 	if w.failure != "" {
-		o.visible, c.panicked = true, true
+		o.visible, c.still = true, true
 	}
 }
 

@@ -69,7 +69,7 @@ func (w *world) broken(outcomes [][]outcome) (text string, about core.Kind) {
 // inert delivers to a copy of a cell's machine everything that is spent or answered there.
 func (k *claims) inert(number uint32, seen []bool) string {
 	c := k.w.cells.at(number).of
-	if c.m == nil || c.panicked {
+	if c.m == nil || c.still {
 		return ""
 	}
 	mails := k.mails[c.node]
@@ -142,7 +142,7 @@ func (k *claims) idle(number uint32, reply *core.Message) bool {
 	idle := true
 	for sender := range k.w.cells.count.Load() {
 		c := k.w.cells.at(sender).of
-		if c.m != nil && c.node == l.from && !c.panicked && k.w.refused(sender, number) && k.w.fate(sender, back) != mailSpent {
+		if c.m != nil && c.node == l.from && !c.still && k.w.refused(sender, number) && k.w.fate(sender, back) != mailSpent {
 			idle = false
 			break
 		}
@@ -167,7 +167,7 @@ func (k *claims) refusals(number uint32) {
 func (k *claims) lasting(o *outcome) string {
 	after, ok := k.fates[o.cell]
 	if !ok {
-		return "" // crashed or panicked
+		return "" // crashed or still
 	}
 	node := k.w.cells.at(o.cell).of.node
 	for i, before := range k.fates[o.from] {

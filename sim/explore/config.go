@@ -60,6 +60,9 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("%s %d: expected 0 to %d", b.name, b.value, b.most)
 		}
 	}
+	if c.streams() && (c.Losses > 0 || c.Duplicates > 0) {
+		return fmt.Errorf("%s with losses or duplicates: its messages travel on streams, where none is lost or comes twice: expected 0", c.Protocol)
+	}
 	if c.Make == nil {
 		if _, err := sim.Protocol(c.Protocol); err != nil {
 			return err
@@ -78,6 +81,9 @@ func (c *Config) constructor() (sim.Constructor, error) {
 // accurate tells whether only crashed nodes are ever suspected.
 func (c *Config) accurate() bool { return c.FalseSuspicions == 0 && c.Partitions == 0 }
 
+// streams tells whether the machines live by their connections: one that has closed stays so.
+func (c *Config) streams() bool { return sim.Streams(c.Protocol) }
+
 // machines makes the nodes.
 func (c *Config) machines() ([]core.Machine, error) {
 	make1, err := c.constructor()
@@ -86,7 +92,7 @@ func (c *Config) machines() ([]core.Machine, error) {
 	}
 	cfg := core.DefaultConfig()
 	cfg.ExternalDetector = true
-	comm := core.RootCommID(nodeIDs(c.World))
+	comm := sim.RootID(c.Protocol, nodeIDs(c.World))
 	var all []core.Machine
 	for id := range c.World {
 		m, err := make1(core.Setup{Self: core.NodeID(id), World: c.World, CommID: comm, Config: cfg})

@@ -99,6 +99,7 @@ func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, abo
 	}
 	for _, f := range found.Found {
 		switch {
+		case f.Property.Kind == search.Sometimes && !worlds[0].shows(f.Property.Name):
 		case f.Property.Kind == search.Sometimes:
 			r.Seen = append(r.Seen, Probe{f.Property.Name, f.States})
 		case f.States > 0:
@@ -129,7 +130,7 @@ func (r *Result) add(w *world, f *search.Found) error {
 	switch {
 	case f.Property.Kind == search.NoCycle:
 		v.Why = w.whyCycle(states)
-	case f.Property.Name == checker.Recovery:
+	case f.Property.Name == checker.Recovery && !w.streams:
 		v.Why = w.whyWaiting(last)
 	default:
 		v.Why = w.verdicts.at(last.verdict).of.why(v.Property, v.Liveness)

@@ -7,6 +7,7 @@ import (
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
 	"nexarsim/core"
+	"nexarsim/sim"
 	"nexarsim/sim/explore/search"
 )
 
@@ -45,18 +46,48 @@ const (
 	probeTell
 	probeCommit
 	probeWithdrawn
+	probeEnd
+	probePanic
+	probeLate
+	probeClosed
 )
 
 // probes names what a search must have seen before its silence means anything, in the order of their bits.
-var probes = [...]string{
-	"a node installed a view without somebody",
-	"a live node was excluded and learned it",
-	"a node reported the loss of its quorum",
-	"a second coordinator proposed",
-	"a ballot was refused",
-	"a node was told a decision that it had missed",
-	"a decision was told",
-	"a suspicion was withdrawn",
+var probes = [...]struct {
+	name string
+	of   uint8 // the protocols that can show it
+}{
+	{"a node installed a view without somebody", onDatagrams | onStreams},
+	{"a live node was excluded and learned it", onDatagrams},
+	{"a node reported the loss of its quorum", onDatagrams},
+	{"a second coordinator proposed", onDatagrams | onStreams},
+	{"a ballot was refused", onDatagrams},
+	{"a node was told a decision that it had missed", onDatagrams},
+	{"a decision was told", onDatagrams},
+	{"a suspicion was withdrawn", onDatagrams},
+	{"an orchestrator ended", onStreams},
+	{"a node panicked", onStreams},
+	{"a message counted that had waited at its receiver", onStreams},
+	{"a node learned that a connection had ended", onStreams},
+}
+
+const (
+	onDatagrams uint8 = 1 << iota
+	onStreams
+)
+
+// shows tells whether a protocol of this sort can lead into a situation.
+func (w *world) shows(name string) bool {
+	sort := onDatagrams
+	if w.streams {
+		sort = onStreams
+	}
+	for _, p := range probes {
+		if p.name == name {
+			return p.of&sort != 0
+		}
+	}
+	return false
 }
 
 func properties() []search.Property {
@@ -69,8 +100,8 @@ func properties() []search.Property {
 		search.Property{Name: checker.QuorumLoss, Kind: search.Eventually},
 		search.Property{Name: checker.Livelock, Kind: search.NoCycle},
 	)
-	for _, name := range probes {
-		all = append(all, search.Property{Name: name, Kind: search.Sometimes})
+	for _, p := range probes {
+		all = append(all, search.Property{Name: p.name, Kind: search.Sometimes})
 	}
 	return all
 }
@@ -89,7 +120,11 @@ func probeOf(k core.EventKind) uint32 {
 func probeOfSend(c *cell, m *core.Message) uint32 {
 	switch m.Kind {
 	case core.Agreement:
-		if lowest := c.members & -c.members; m.Ballot.Round > 0 || lowest != 1<<m.Ballot.Coordinator {
+		by := m.Ballot.Coordinator
+		if m.Ballot == core.NoBallot {
+			by = core.NodeID(c.node)
+		}
+		if lowest := c.members & -c.members; m.Ballot.Round > 0 || lowest != 1<<by {
 			return probeSecond
 		}
 	case core.Refusal:
@@ -101,10 +136,14 @@ func probeOfSend(c *cell, m *core.Message) uint32 {
 }
 
 func header(c *Config) *trace.Header {
+	transport := "datagram"
+	if c.streams() {
+		transport = "stream"
+	}
 	h := &trace.Header{
 		Source: "sim", Protocol: c.Protocol, World: c.World, Model: "asynchronous", Seed: "1",
-		Config: []byte("{}"), Scenario: []byte(`{"network":{"transport":"datagram"}}`),
-		CommID: core.RootCommID(nodeIDs(c.World)), NodeIDs: nodeIDs(c.World),
+		Config: []byte("{}"), Scenario: []byte(`{"network":{"transport":"` + transport + `"}}`),
+		CommID: sim.RootID(c.Protocol, nodeIDs(c.World)), NodeIDs: nodeIDs(c.World),
 	}
 	if c.accurate() {
 		h.Model = "crash-stop"
@@ -178,16 +217,25 @@ func (w *world) record(c *cell) {
 	if w.in.Kind == core.InDeliver {
 		used := false
 		for i := range w.effects {
-			used = used || w.effects[i].Kind == core.OutUsed
+			if w.effects[i].Kind == core.OutUsed {
+				_, _, late := w.out.Late(&w.effects[i])
+				used = used || !late
+			}
 		}
 		w.rec.Deliver(w.now, node, int(w.in.From), w.in.ID, &w.in.Msg, c.epoch, used)
 	}
+	epoch := c.epoch
 	for i := range w.effects {
 		e := &w.effects[i]
 		switch e.Kind {
+		case core.OutUsed:
+			if m, id, late := w.out.Late(e); late {
+				w.rec.Late(w.now, node, int(e.Peer), id, m, epoch)
+			}
 		case core.OutBelieve:
 			w.rec.Believe(w.now, node, int(e.Peer), e.Suspected, 0)
 		case core.OutInstall:
+			epoch = w.out.Install(e).View.Epoch
 			w.rec.Install(w.now, node, w.out.Install(e), 0)
 		case core.OutEvent:
 			w.rec.Event(w.now, node, w.out.Event(e), 0)
@@ -195,7 +243,7 @@ func (w *world) record(c *cell) {
 			w.rec.Panic(w.now, node, w.out.Text(e), 0)
 		case core.OutEnd:
 			w.rec.End(w.now, node, e.Why, w.out.Text(e), 0)
-		case core.OutSend, core.OutSetTimer, core.OutCancelTimer, core.OutUsed, core.OutWake, core.OutDone:
+		case core.OutSend, core.OutSetTimer, core.OutCancelTimer, core.OutWake, core.OutDone:
 		}
 	}
 	if w.failure != "" {

@@ -77,7 +77,7 @@ func (w *world) fate(receiver, number uint32) uint32 {
 func (w *world) askFate(c *cell, m *mail) uint32 {
 	x, ok := c.m.(expert)
 	switch {
-	case c.panicked:
+	case c.still, c.closed>>m.from&1 != 0 && !w.cfg.Plain.KeepSpent:
 		return mailSpent
 	case !ok || w.cfg.Plain.KeepKinds>>min(m.msg.Kind, 63)&1 != 0:
 		return mailActs
@@ -102,7 +102,7 @@ func (w *world) refused(sender, number uint32) bool {
 	refusal := core.Message{
 		Kind: core.Refusal, Group: m.msg.Group, Epoch: m.msg.Epoch, Ballot: m.msg.Ballot, Num: 1<<62 | 1, // as high as any
 	}
-	spent := c.panicked
+	spent := c.still
 	if x, ok := c.m.(expert); ok {
 		done, _ := x.Spent(core.NodeID(m.to), &refusal)
 		spent = spent || done

@@ -127,11 +127,10 @@ func (p *player) perform(s, next *State, a act) {
 		in = core.Input{Kind: core.InWake, ID: uint64(a.what)}
 	case doAnswer:
 		in = core.Input{Kind: core.InSent, ID: uint64(a.what)}
-		if p.w.cells.at(s.cells[node]).of.answers[0].closed {
-			in.Err = "connection closed"
-		}
 	case doSuspect, doAccuse:
 		in = core.Input{Kind: core.InSuspect, Peer: core.NodeID(a.peer)}
+	case doClose:
+		in = core.Input{Kind: core.InClosed, Peer: core.NodeID(a.peer)}
 	case doTrust:
 		in = core.Input{Kind: core.InTrust, Peer: core.NodeID(a.peer)}
 	case doTimer, doEarly:
@@ -177,7 +176,7 @@ func (p *player) step(m core.Machine, in *core.Input, before *cell) {
 func (p *player) same(s *State, at int) error {
 	for i, m := range p.machines {
 		c := p.w.cells.at(s.cells[i]).of
-		if c.m == nil || c.panicked {
+		if c.m == nil || c.still {
 			continue
 		}
 		if !bytes.Equal(c.m.AppendState(nil), m.AppendState(nil)) {

@@ -17,7 +17,7 @@ type Schedule struct {
 // Step is one step of a schedule. Which fields mean something depends on Do.
 type Step struct {
 	// Do is deliver, duplicate or lose (Kind, Node: the sender, Peer: the receiver, Nth), timer (Node, Timer), suspect or
-	// trust (Node, Peer), tell (Node is told by Peer), crash (Node, Lost), partition (Groups), heal, wake or sent (Node, ID).
+	// trust (Node, Peer), close (Node, Peer), tell (Node is told by Peer), crash (Node, Lost), partition (Groups), heal, wake or sent (Node, ID).
 	Do     string
 	Node   int
 	Peer   int
@@ -43,6 +43,7 @@ const (
 	DoHeal      = "heal"
 	DoWake      = "wake"
 	DoSent      = "sent"
+	DoClose     = "close" // the node learns that its connection to the peer has ended
 )
 
 // String tells the step.
@@ -58,6 +59,8 @@ func (s *Step) String() string {
 		return fmt.Sprintf("timer %s of %d", s.Timer, s.Node)
 	case DoSuspect, DoTrust:
 		return fmt.Sprintf("%s %d by %d", s.Do, s.Peer, s.Node)
+	case DoClose:
+		return fmt.Sprintf("close %d at %d", s.Peer, s.Node)
 	case DoTell:
 		return fmt.Sprintf("tell %d by %d", s.Node, s.Peer)
 	case DoCrash:
@@ -116,6 +119,8 @@ func (w *world) name(s *State, a act) Step {
 		t.Do = DoHeal
 	case doWake:
 		t.Do, t.ID = DoWake, a.what
+	case doClose:
+		t.Do, t.Peer = DoClose, int(a.peer)
 	case doAnswer:
 		t.Do, t.ID = DoSent, a.what
 	}
@@ -137,7 +142,7 @@ func (w *world) nth(s *State, from, at int) (kind string, n int) {
 func (w *world) kindName(k core.Kind) string { return w.machines[0].KindName(k) }
 
 func (w *world) timerName(s *State, node int, id core.TimerID) string {
-	if k, ok := w.cells.at(s.cells[node]).of.m.(keeper); ok {
+	if k, ok := w.cells.at(s.cells[node]).of.m.(namer); ok {
 		return k.TimerName(id)
 	}
 	return fmt.Sprint(id)

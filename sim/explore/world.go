@@ -39,7 +39,7 @@ type world struct {
 	group    uint64
 	machines []core.Machine // as they are made, for names
 	expert   bool
-	trusts   bool // suspicions are withdrawn
+	streams  bool // messages travel on streams, and suspicions are never withdrawn
 
 	in      core.Input
 	out     core.Effects
@@ -90,7 +90,7 @@ func newWorlds(c *Config) (func() *world, error) {
 func (w *world) begin(machines []core.Machine) {
 	w.machines = machines
 	_, w.expert = machines[0].(expert)
-	w.trusts = true
+	w.streams = w.cfg.streams()
 	w.group = core.RootCommID(nodeIDs(w.cfg.World))
 	w.empty = w.numberBox(nil)
 	w.nobody = w.numberCell(&cell{})
@@ -171,9 +171,9 @@ func (w *world) send(s *State, node int, o *outcome) {
 	for i, number := range o.sends {
 		to := int(w.mails.at(number).of.to)
 		if o.asks != nil && o.asks[i] != 0 {
-			s.cells[node] = w.owe(s.cells[node], answer{o.asks[i], s.dead>>to&1 != 0})
+			s.cells[node] = w.owe(s.cells[node], o.asks[i])
 		}
-		if !s.open(node, to) {
+		if !w.carries(s, node, to) {
 			continue
 		}
 		if w.expert && !w.cfg.Plain.KeepVotes {
@@ -196,11 +196,17 @@ func (w *world) supersede(sender, number uint32) {
 	}
 }
 
-// owe notes an answer that a node is due.
-func (w *world) owe(number uint32, a answer) uint32 {
+// owe notes an answer that a node is due. It is always that the send has ended well, as a local send does: where the
+// connection is known to have ended, the machine does not send.
+func (w *world) owe(number, op uint32) uint32 {
 	c := *w.cells.at(number).of
-	c.answers = append(append([]answer(nil), c.answers...), a)
+	c.answers = append(append([]uint32(nil), c.answers...), op)
 	return w.numberCell(&c)
+}
+
+// carries tells whether what one node sends to another can still arrive. A stream keeps it through a partition.
+func (w *world) carries(s *State, from, to int) bool {
+	return s.open(from, to) || w.streams && s.dead>>to&1 == 0
 }
 
 // open tells whether messages go from one node to another.
@@ -223,7 +229,7 @@ func (w *world) tidy(s *State, node int) {
 		w.box = w.box[:0]
 		for _, number := range box {
 			m := w.mails.at(number).of
-			if !s.open(p, int(m.to)) {
+			if !w.carries(s, p, int(m.to)) {
 				continue
 			}
 			if (node < 0 || p == node || int(m.to) == node) && !w.cfg.Plain.KeepSpent && w.spent(s, number) {

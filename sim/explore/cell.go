@@ -50,13 +50,13 @@ func (c *cell) append(buf []byte) []byte {
 	if c.still {
 		flags |= 2
 	}
-	buf = append(buf, c.node, flags, c.members)
+	buf = append(buf, c.node, flags, c.members, c.closed)
 	buf = binary.AppendUvarint(buf, uint64(c.epoch))
 	if c.still {
 		return buf
 	}
 	buf = binary.LittleEndian.AppendUint16(buf, c.armed)
-	buf = append(buf, c.closed, byte(len(c.wakes)), byte(len(c.answers)))
+	buf = append(buf, byte(len(c.wakes)), byte(len(c.answers)))
 	for _, w := range c.wakes {
 		buf = binary.LittleEndian.AppendUint32(buf, w)
 	}
@@ -139,6 +139,9 @@ func (w *world) workOut(number uint32, in input) outcome {
 		o.seen |= probeClosed
 	}
 	w.perform(&after, &o)
+	if after.still && w.cfg.Partitions == 0 {
+		after.closed = 0 // its peers ask whom it has left only after a partition
+	}
 	o.cell = w.numberCell(&after)
 	o.changed = o.cell != number || len(o.sends) > 0 || o.visible
 	return o
@@ -248,7 +251,7 @@ func (w *world) perform(c *cell, o *outcome) {
 		case core.OutEnd:
 			o.visible, c.ended = true, true
 			c.still = c.still || w.streams && !w.cfg.Plain.KeepSpent
-			o.seen |= probeEnd
+			o.seen |= probeOfEnd(w.out.Text(e))
 		case core.OutDone:
 		}
 	}

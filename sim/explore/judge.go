@@ -3,6 +3,7 @@ package explore
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
@@ -47,6 +48,7 @@ const (
 	probeCommit
 	probeWithdrawn
 	probeEnd
+	probeDeaf
 	probePanic
 	probeLate
 	probeClosed
@@ -66,9 +68,21 @@ var probes = [...]struct {
 	{"a decision was told", onDatagrams},
 	{"a suspicion was withdrawn", onDatagrams},
 	{"an orchestrator ended", onStreams},
+	{Deaf, onStreams},
 	{"a node panicked", onStreams},
 	{"a message counted that had waited at its receiver", onStreams},
 	{"a node learned that a connection had ended", onStreams},
+}
+
+// Deaf names the situation that a rebuilt communicator which cannot receive leads into.
+const Deaf = "an orchestrator ended because its communicator cannot receive"
+
+// probeOfEnd looks at how an orchestrator ended.
+func probeOfEnd(text string) uint32 {
+	if strings.Contains(text, "unknown peer") {
+		return probeEnd | probeDeaf
+	}
+	return probeEnd
 }
 
 const (

@@ -9,7 +9,7 @@ SEEDS    ?= 1000
 COUNT    ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fuzz sweep explore validate cluster findings golden bench cover vuln ci
+.PHONY: help build test race lint fmt fuzz sweep explore validate cluster findings ladder golden bench cover vuln ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,11 @@ validate: build ## the gate before a deployment
 cluster: build ## four processes over QUIC, one of them killed
 	$(NEXARSIM) cluster --world 4 --kill 3@10s
 
-findings: ## rewrite docs/findings.md and testdata/capsules/README.md from the capsules
+findings: ## rewrite docs/findings.md and testdata/capsules/README.md from the capsules and testdata/ladder.json
+	go test ./internal/corpus -update
+
+ladder: ## every schedule of classic and its rungs anew (a minute or two), into testdata/ladder.json; then the findings
+	go run ./internal/corpus/ladder testdata/ladder.json
 	go test ./internal/corpus -update
 
 golden: ## rewrite the golden texts; read the diff before you commit it

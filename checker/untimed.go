@@ -45,6 +45,29 @@ func (j *Judge) AppendUntimed(buf []byte) []byte {
 	return appendUint(appendUint(buf, j.found.mask()), uint64(len(j.malformed)))
 }
 
+// AppendErrant appends what AppendUntimed leaves out and what has a say where nodes may install without excluding anybody,
+// and come to suspect whom they have excluded: how often each node that runs has installed since the last fault or
+// suspicion, and all that it believes. An explorer of such a protocol wants both encodings.
+func (j *Judge) AppendErrant(buf []byte) []byte {
+	w := &j.world
+	for i := range w.nodes {
+		if !w.nodes[i].runs() {
+			continue
+		}
+		s := &j.livelock.nodes[i]
+		buf = appendUint(buf, uint64(s.installs)*flag(s.faults == j.livelock.faults))
+		row := w.row(i)
+		for k := range w.words {
+			if row == nil {
+				buf = append(buf, 0)
+			} else {
+				buf = appendUint(buf, row[k])
+			}
+		}
+	}
+	return buf
+}
+
 // appendNode writes what is known of one node.
 func (j *Judge) appendNode(buf []byte, i int, c *canon, paths [][]byte) []byte {
 	w := &j.world

@@ -13,6 +13,7 @@ var update = flag.Bool("update", false, "write docs/findings.md and testdata/cap
 const (
 	dir      = "../../testdata/capsules"
 	findings = "../../docs/findings.md"
+	searched = "../../testdata/ladder.json"
 )
 
 func load(t *testing.T) []Entry {
@@ -45,7 +46,11 @@ func TestPower(t *testing.T) {
 func TestPagesAreCurrent(t *testing.T) {
 	all := load(t)
 	var page, track bytes.Buffer
-	Findings(&page, all)
+	searches, err := ReadExplored(searched)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Findings(&page, all, searches)
 	Track(&track, all)
 	for name, want := range map[string][]byte{findings: page.Bytes(), filepath.Join(dir, ReadmeName): track.Bytes()} {
 		if *update {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Findings writes docs/findings.md: what the harness finds in nexar 0.1.2, from the capsules alone.
-func Findings(w io.Writer, all []Entry) {
+// Findings writes docs/findings.md: what the harness finds in nexar 0.1.2, from the capsules and the searches alone.
+func Findings(w io.Writer, all []Entry, searches []Explored) {
 	fmt.Fprint(w, findingsHead)
 	fmt.Fprintf(w, "| finding | property | nodes | crashes | decisions | repaired by |\n|---|---|---|---|---|---|\n")
 	for i := range all {
@@ -21,6 +21,7 @@ func Findings(w io.Writer, all []Entry) {
 			e.finding(w)
 		}
 	}
+	Ladder(w, searches)
 }
 
 const findingsHead = `# What the harness finds in nexar 0.1.2
@@ -28,7 +29,8 @@ const findingsHead = `# What the harness finds in nexar 0.1.2
 Each finding is a capsule of [testdata/capsules](../testdata/capsules/README.md): the smallest run found that shows it,
 replayed when this page was made (` + "`make findings`" + `). The facts behind a finding (C1 and so on) are those of
 [classic.md](classic.md). "Repaired by" is the rung of the repair ladder from which on the same decisions no longer break the
-property; "none" is what remains when all rungs are in: the agreement itself. ` + "`quorum`" + ` is another protocol.
+property; "none" is what remains when all rungs are in: the agreement itself. ` + "`quorum`" + ` is another protocol. What every
+schedule of a small group comes to stands [at the end](#every-schedule-rung-by-rung).
 
 `
 

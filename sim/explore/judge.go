@@ -170,8 +170,18 @@ const afterAll = math.MaxInt64 / 4
 
 // numberVerdict takes a judge into the atlas. The judge must not be used afterwards.
 func (w *world) numberVerdict(j *checker.Judge) uint32 {
-	w.buf = j.AppendUntimed(w.buf[:0])
+	w.buf = w.appendJudge(w.buf[:0], j)
 	return w.verdicts.number(w.buf, func() *verdictOf { return newVerdict(j.Clone(), w.now) })
+}
+
+// appendJudge writes what of a judge can still make a difference. A node of classic may install without
+// excluding anybody, and come to suspect whom it has excluded.
+func (w *world) appendJudge(buf []byte, j *checker.Judge) []byte {
+	buf = j.AppendUntimed(buf)
+	if w.streams {
+		buf = j.AppendErrant(buf)
+	}
+	return buf
 }
 
 func newVerdict(j *checker.Judge, steps int64) *verdictOf {

@@ -213,6 +213,12 @@ func (p *player) tell(ev *trace.Event) {
 		if ev.Told.Kind == "evicted" || ev.Told.Kind == "quorum-lost" {
 			p.told = append(p.told, fmt.Sprintf("%d is told %s", ev.Node, ev.Told.Kind))
 		}
+	case trace.End:
+		text := fmt.Sprintf("%d ENDS: %s", ev.Node, ev.Why)
+		if ev.Error != "" {
+			text += " (" + ev.Error + ")"
+		}
+		p.told = append(p.told, text)
 	case trace.Panic:
 		p.told = append(p.told, fmt.Sprintf("%d PANICS: %s", ev.Node, ev.Error))
 	}

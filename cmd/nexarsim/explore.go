@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nexarsim/internal/report"
+	"nexarsim/sim"
 	"nexarsim/sim/explore"
 	"nexarsim/sim/explore/search"
 )
@@ -128,6 +129,9 @@ func (f *exploreFlags) read(cmd *cobra.Command) (c explore.Config, o explore.Opt
 	}
 	if c.Crashes > c.World {
 		return c, o, usage("", "--crashes: expected 0 to %d in a world of %d, found %d", c.World, c.World, c.Crashes)
+	}
+	if sim.Streams(c.Protocol) && (c.Losses > 0 || c.Duplicates > 0) {
+		return c, o, usage("--partitions holds messages back", "--losses, --duplicates: expected 0 with %s, whose messages travel on streams: none is lost or comes twice", c.Protocol)
 	}
 	if o.Workers, err = parseWorkers(cmd, f.workers); err != nil {
 		return c, o, err

@@ -85,7 +85,7 @@ var coreStd = map[string][]string{
 	"errors":    nil,
 	"fmt":       nil,
 	"hash/fnv":  nil,
-	"math":      {"MaxInt", "MaxInt8", "MaxInt16", "MaxInt32", "MaxInt64", "MinInt", "MinInt64", "MaxUint", "MaxUint8", "MaxUint16", "MaxUint32", "MaxUint64"},
+	"math":      {"MaxInt", "MaxInt8", "MaxInt16", "MaxInt32", "MaxInt64", "MinInt", "MinInt64", "MaxUint", "MaxUint8", "MaxUint16", "MaxUint32", "MaxUint64", "Float32bits", "Float32frombits", "Float64bits", "Float64frombits"},
 	"math/bits": nil,
 	"slices":    nil,
 	"sort":      nil,

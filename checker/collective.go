@@ -67,6 +67,7 @@ type collectiveFold struct {
 	failures []failure // of rounds that somebody has yet to start
 	calmFrom int64     // what an act leaves behind may give a reason until then
 	unread   int       // the first round that ended with a sum that nobody can know; -1
+	called   bool      // anybody has called anything
 }
 
 // caller is how far a node's calls have come in its view.
@@ -127,7 +128,7 @@ func (f *collectiveFold) reset(n int) {
 	}
 	f.rounds, f.started, f.open, f.flights, f.failures = f.rounds[:0], f.started[:0], f.open[:0], f.flights[:0], f.failures[:0]
 	f.byKey.reset()
-	f.calmFrom, f.unread = never, -1
+	f.calmFrom, f.unread, f.called = never, -1, false
 }
 
 func (f *collectiveFold) copyFrom(o *collectiveFold) {
@@ -138,7 +139,7 @@ func (f *collectiveFold) copyFrom(o *collectiveFold) {
 	f.open = append(f.open[:0], o.open...)
 	f.flights = append(f.flights[:0], o.flights...)
 	f.failures = append(f.failures[:0], o.failures...)
-	f.calmFrom, f.unread = o.calmFrom, o.unread
+	f.calmFrom, f.unread, f.called = o.calmFrom, o.unread, o.called
 }
 
 // call takes a line of a call.
@@ -154,6 +155,7 @@ func (f *collectiveFold) call(w *world, set *settings, ev *trace.Event, out *fin
 }
 
 func (f *collectiveFold) start(w *world, set *settings, ev *trace.Event, op operation, out *findings) {
+	f.called = true
 	c, view := &f.callers[ev.Node], w.nodes[ev.Node].view
 	if c.view != view {
 		*c = caller{view: view, flights: c.flights}
@@ -371,6 +373,11 @@ func textOf(value string) string { return found([]byte(value)) }
 
 // appendState writes what is still to be judged. Rounds that are over have nothing more to say.
 func (f *collectiveFold) appendState(buf []byte, c *canon) []byte {
+	buf = appendUint(buf, uint64(max(0, f.calmFrom-c.w.now)))
+	if !f.called {
+		return append(buf, 0)
+	}
+	buf = append(buf, byte(1|flag(f.unread >= 0)<<1))
 	for i := range f.callers {
 		x := &f.callers[i]
 		buf = appendUint(buf, uint64(c.place[x.view]))
@@ -386,9 +393,7 @@ func (f *collectiveFold) appendState(buf []byte, c *canon) []byte {
 	for _, i := range open {
 		buf = f.appendRound(buf, c, i)
 	}
-	buf = f.appendFlights(buf, c)
-	buf = append(buf, byte(flag(f.unread >= 0)))
-	return appendUint(buf, uint64(max(0, f.calmFrom-c.w.now)))
+	return f.appendFlights(buf, c)
 }
 
 func (f *collectiveFold) compare(c *canon, a, b int) int {

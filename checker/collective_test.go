@@ -294,6 +294,7 @@ func TestCollectiveNeverEnds(t *testing.T) {
 		{"it ends late", hangs + "119s done 2 barrier 1\n 120s over", ""},
 		{"it fails late", hangs + "119s done 2 barrier 1 error=timeout\n 120s over", "collective@1m59s[2]"},
 		{"at the time, for a reason", hangs + "69s pause 0\n 69.1s resume 0\n 119s done 2 barrier 1 error=timeout\n 120s over", ""},
+		{"just at the time", hangs + "70s pause 0\n 70.1s resume 0\n 119s done 2 barrier 1 error=timeout\n 120s over", ""},
 		{"a reason after the time is none", hangs + "71s pause 0\n 71.1s resume 0\n 119s done 2 barrier 1 error=timeout\n 200s over", "collective@1m59s[2]"},
 		{"not even at the end", hangs + "71s pause 0\n 71.1s resume 0\n 200s over", "collective@3m20s[2]"},
 		{"the run ends soon", hangs + "70s over", "?collective"},
@@ -329,4 +330,23 @@ func judgeBut(t *testing.T, examples []example, others ...string) {
 			}
 		})
 	}
+}
+
+// Whoever goes back to a view that it had left is judged for that, and its calls there are not taken for those before.
+func TestCollectiveBackInAView(t *testing.T) {
+	judgeBut(t, []example{
+		{"called again", `world 2
+			1s start 0 barrier 1
+			suspect 0 1
+			done 0 barrier 1 error=gone
+			2s recover 0 1 0
+			start 0 barrier 2
+			done 0 barrier 2
+			recover 0 0 0,1
+			start 0 barrier 3
+			3s done 0 barrier 3
+			start 1 barrier 1
+			done 1 barrier 1
+			stopped`, ""},
+	}, checker.History, checker.Ranks, checker.Validity, checker.Agreement)
 }

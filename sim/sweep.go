@@ -118,7 +118,7 @@ func (spec *SweepSpec) sort() (units []unit, skipped []string, err error) {
 			protocols = []string{sc.Protocol}
 		}
 		for _, p := range protocols {
-			switch err := Check(sc, p); {
+			switch err := Runnable(sc, p); {
 			case err == nil:
 				units = append(units, unit{sc, p})
 			case spec.SkipUnoffered && (errors.Is(err, ErrNoCommunicator) || errors.Is(err, ErrUnavailable)):

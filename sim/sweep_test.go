@@ -214,7 +214,7 @@ func TestBadSpecs(t *testing.T) {
 	} {
 		_, err := New().Run(Spec{Scenario: c.sc, Protocol: c.protocol, Seed: 1})
 		_, sweepErr := Sweep(context.Background(), SweepSpec{Scenarios: []*scenarios.Scenario{sc, c.sc}, Protocols: []string{"quorum", c.protocol}, Seeds: SeedRange(1, 2)})
-		for _, err := range []error{err, sweepErr, Check(c.sc, c.protocol)} {
+		for _, err := range []error{err, sweepErr, Runnable(c.sc, c.protocol)} {
 			if err == nil || err.Error() != c.text || c.is != nil && !errors.Is(err, c.is) {
 				t.Errorf("error %v, want %s", err, c.text)
 			}

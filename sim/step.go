@@ -94,7 +94,7 @@ func (s *Simulator) markStep(id int, in *core.Input) {
 		s.digest.word(in.ID)
 		s.digest.word(uint64(uint32(in.Peer))<<32 | uint64(in.Call)<<8 | bit(in.Hold))
 		s.digest.text(in.Err)
-		if in.Call == core.CallAllReduce {
+		if in.Call == core.CallAllReduce || in.Value != 0 {
 			s.digest.word(uint64(in.Value))
 		}
 	}
@@ -232,9 +232,11 @@ func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effec
 		s.digest.text(d.Result)
 		s.digest.text(d.Err)
 		s.rec.Done(s.now, id, d, n.epoch, s.cause)
+		s.load.ended(d.ID)
 	case core.OutPanic:
 		s.panicked(id, out.Text(e))
 	case core.OutEnd:
+		n.ended = true
 		s.digest.text(out.Text(e))
 		s.rec.End(s.now, id, e.Why, out.Text(e), s.cause)
 		if e.Why == core.EndShutdown {

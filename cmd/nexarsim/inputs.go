@@ -95,9 +95,6 @@ func absentProtocol(err error) error { return usage("", "%s", err) }
 // unrunnable tells why a scenario cannot be run: as a matter of usage.
 func unrunnable(err error) error {
 	hint := ""
-	if errors.Is(err, sim.ErrNoCommunicator) {
-		hint = "run a scenario without workload, split, barrier and allreduce; none of the built-in ones has them"
-	}
 	return usage(hint, "%s", err)
 }
 

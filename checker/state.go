@@ -60,6 +60,7 @@ func (j *Judge) AppendState(buf []byte) []byte {
 	buf = j.livelock.appendState(buf)
 	buf = c.appendTime(buf, j.late.arose)
 	buf = j.collective.appendState(buf, &c)
+	buf = j.linear.appendState(buf)
 	var broken uint64
 	for i := range j.found.list {
 		broken |= 1 << rank(j.found.list[i].Property)

@@ -18,7 +18,7 @@ const (
 const (
 	// Ask, to a member of a new view: what do you have? Only the view's lowest rank asks.
 	Ask core.Kind = 80 + iota
-	// Answer: this. Body: version and value.
+	// Answer: this. Ballot.Round: the sender's news. Body: version and value.
 	Answer
 	// Store: have this, and say that you are still in this view. Ballot.Round: which time. Body: version and value.
 	Store
@@ -77,11 +77,17 @@ type finished struct {
 //
 // Everything goes to the view's lowest rank, one order after the other. A write is done when members that meet the quorum
 // rule have stored it in this view; a read, when such members have confirmed in this view what it answers. A new view
-// serves once its lowest rank has asked every member for what it has, each after its own install, and has taken the highest
-// version. A call whose view goes ends with an error, as does one that has no answer in time: what became of it is unknown.
+// serves once its lowest rank has asked every member for what it has, each after its own install, has taken the highest
+// version, and knows that nothing can be missing. A call whose view goes ends with an error, as does one that has no answer
+// in time: what became of it is unknown.
 //
-// Why that is enough: members that met the rule in the old view share one with those of the new view, who stored or
-// confirmed before it installed, and was asked after.
+// Nothing is missing of the view before: the members of a new view share one with whoever met the rule in the old one, and
+// that one stored or confirmed before it installed, and was asked after. That holds for one step. Views can follow each
+// other faster than anybody asks: of 0 1 2 3, members 0 and 1 store a write, 0 dies, 1 2 3 install, and 2 3 go on without 1
+// before 1 was asked. So each member knows the last view in which it was told what that view began with (its news), and a
+// new view serves only if its members share one with whoever can have met the rule in each view since the highest of
+// these; otherwise nobody can know what was written, and it never serves. Under the rule fail-stop nobody meets the rule
+// without the living.
 type Register struct {
 	inner core.Machine
 	cfg   core.Config
@@ -94,8 +100,11 @@ type Register struct {
 	over      string
 	view      core.View
 	suspected core.NodeSet
+	past      []core.View // the views that were left, by epoch from 0
 	have      entry
+	news      core.Epoch   // of the last view whose beginning is in have
 	asked     core.NodeSet // lowest rank: who has answered in this view
+	newest    core.Epoch   // lowest rank: the highest news of any member
 	serving   bool
 	orders    []order // lowest rank: what waits; the first is at work
 	working   bool
@@ -198,7 +207,8 @@ func (r *Register) believe(now core.Instant, peer core.NodeID, suspected bool, o
 // install begins a view: its lowest rank asks everybody before it serves.
 func (r *Register) install(now core.Instant, v core.View, out *core.Effects) {
 	r.endAll(Gone{Epoch: r.view.Epoch, Next: v.Epoch}, out)
-	r.view = v
+	r.past = append(r.past, r.view)
+	r.view, r.newest = v, r.news
 	r.suspected = r.suspected.Intersect(v.Set())
 	r.orders, r.ended, r.working, r.round = r.orders[:0], r.ended[:0], false, 0
 	r.asked, r.serving, r.repeats = core.NodeSetOf(r.self), false, 0
@@ -248,12 +258,34 @@ func (r *Register) ask(out *core.Effects) {
 	r.tell(r.view.Set().Minus(r.asked), &m, out)
 }
 
-// ready begins to serve when every member has answered.
+// ready begins to serve when every member has answered and nothing can be missing.
 func (r *Register) ready(now core.Instant, out *core.Effects) {
-	if !r.serving && r.view.Set().SubsetOf(r.asked) {
-		r.serving = true
+	if !r.serving && r.complete() && !r.missing() {
+		r.serving, r.news = true, r.view.Epoch
 		r.work(now, out)
 	}
+}
+
+// complete tells whether every member has answered.
+func (r *Register) complete() bool { return r.view.Set().SubsetOf(r.asked) }
+
+// missing tells whether those who have left since the newest news can have met the rule by themselves in some view.
+func (r *Register) missing() bool {
+	if r.rule == core.FailStop {
+		return false
+	}
+	for _, v := range r.past[min(int(r.newest), len(r.past)):] {
+		if majority(&v, v.Set().Minus(r.view.Set())) {
+			return true
+		}
+	}
+	return false
+}
+
+// majority is the rule of that name.
+func majority(v *core.View, in core.NodeSet) bool {
+	n, world := in.Len(), v.World()
+	return 2*n > world || 2*n == world && in.Has(v.Node(0))
 }
 
 // deliver takes a message of the register: only of its own view, and only while it is a member (S6, S7).
@@ -266,7 +298,7 @@ func (r *Register) deliver(now core.Instant, from core.NodeID, m *core.Message, 
 	case Ask:
 		if from == lead {
 			out.Used()
-			again := r.message(Answer, 0, r.have.text())
+			again := r.message(Answer, uint32(r.news), r.have.text())
 			out.Send(from, &again)
 		}
 	case Answer:
@@ -274,12 +306,14 @@ func (r *Register) deliver(now core.Instant, from core.NodeID, m *core.Message, 
 			out.Used()
 			r.asked = r.asked.With(from)
 			r.take(e)
+			r.newest = max(r.newest, core.Epoch(m.Ballot.Round))
 			r.ready(now, out)
 		}
 	case Store:
 		if e, ok := entryOf(m.Body); ok && from == lead {
 			out.Used()
 			r.take(e)
+			r.news = r.view.Epoch
 			ack := r.message(Stored, m.Ballot.Round, "")
 			out.Send(from, &ack)
 		}
@@ -382,8 +416,7 @@ func (r *Register) enough() bool {
 	if r.rule == core.FailStop {
 		return r.view.Set().Minus(r.suspected).Without(r.self).SubsetOf(r.stored)
 	}
-	n, world := r.stored.Len(), r.view.World()
-	return 2*n > world || 2*n == world && r.stored.Has(r.view.Node(0))
+	return majority(&r.view, r.stored)
 }
 
 // told takes the end of one of this node's orders.
@@ -438,7 +471,7 @@ func (r *Register) request(o *order, out *core.Effects) {
 
 // busy tells whether the register waits for somebody.
 func (r *Register) busy() bool {
-	return r.status == running && (len(r.waiting) > 0 || r.leads() && (!r.serving || r.working))
+	return r.status == running && (len(r.waiting) > 0 || r.leads() && (!r.serving && !r.complete() || r.working))
 }
 
 func (r *Register) fire(now core.Instant, id core.TimerID, out *core.Effects) {

@@ -10,6 +10,7 @@ import (
 func (r *Register) Clone() core.Machine {
 	c := *r
 	c.inner = r.inner.Clone()
+	c.past = slices.Clone(r.past)
 	c.orders, c.ended, c.floor, c.waiting = slices.Clone(r.orders), slices.Clone(r.ended), slices.Clone(r.floor), slices.Clone(r.waiting)
 	return &c
 }
@@ -23,6 +24,7 @@ func (r *Register) AppendState(buf []byte) []byte {
 	}
 	buf = appendUint64(appendUint64(buf, uint64(r.view.Epoch)), r.view.CommID)
 	buf = appendUint64(appendUint64(buf, r.have.version), r.have.value)
+	buf = appendUint64(buf, uint64(r.news)<<32|uint64(r.newest))
 	buf = r.suspected.AppendState(buf)
 	buf = r.asked.AppendState(buf)
 	buf = r.stored.AppendState(buf)

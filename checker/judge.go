@@ -227,6 +227,9 @@ func (j *Judge) end(ev *trace.Event) {
 	}
 	n.ended, n.endedAt = true, ev.T
 	n.why = endWhy(ev.Why)
+	if n.said = n.why; n.why == "error" && ev.Error != "" {
+		n.said = n.why + ": " + ev.Error
+	}
 	n.excludedAtEnd = j.eviction.nodes[ev.Node].epoch > 0
 	j.quorumLoss.update(w, ev.Node)
 	j.collective.troubles(w, ev.Node)

@@ -49,6 +49,8 @@ func TestSweepIsItsRuns(t *testing.T) {
 					key := findingKey{f.Scenario, f.Protocol, f.Property}
 					old, ok := findings[key]
 					f.Count += old.Count
+					f.Causes = joinCauses(f.Causes, old.Causes)
+					old.Causes = f.Causes
 					if ok && (old.Steps < f.Steps || old.Steps == f.Steps && old.Seed < f.Seed) {
 						old.Count = f.Count
 						f = old

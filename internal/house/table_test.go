@@ -46,6 +46,7 @@ var table = []row{
 		libs:   []string{"gonum.org/v1/gonum/stat/distuv"},
 	},
 	{pkg: "internal/story", module: []string{"checker/trace"}},
+	{pkg: "internal/corpus", module: []string{"sim", "sim/capsule", "internal/story"}},
 	{pkg: "cmd/nexarsim", module: everything, libs: everything},
 }
 

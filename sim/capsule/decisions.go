@@ -63,6 +63,13 @@ func StepKinds() []string {
 	return all
 }
 
+// Fields names all fields of the format but those of scenarios, each once.
+func Fields() []string {
+	all := slices.Concat(capsuleFields, verdictFields, violationFields, originFields, timedFields, detectFields, stepFields, orderFields, eventFields)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // rawFault is an act that the scenario's own reader has yet to read.
 type rawFault struct {
 	decision int
@@ -273,7 +280,7 @@ func (r *reader) acts() {
 		fault := &whole.Faults[i]
 		fault.Line = 0
 		if fault.Random != nil {
-			r.within(fmt.Sprintf(".decisions[%d].act", f.decision), func() {
+			r.within(fmt.Sprintf("[%d].act", f.decision), func() {
 				r.failAt(f.start, "a capsule has the acts that were drawn", "expected an act, found random ones")
 			})
 			return
@@ -292,8 +299,7 @@ func (r *reader) actError(err error) {
 	e := all[0]
 	at := r.faults[min(max(e.Line-2, 0), len(r.faults)-1)]
 	_, field, _ := strings.Cut(e.Path, "]")
-	r.path = r.path[:0]
-	r.within(fmt.Sprintf(".decisions[%d].act%s", at.decision, field), func() { r.failAt(at.start, e.Hint, "%s", e.Msg) })
+	r.within(fmt.Sprintf("[%d].act%s", at.decision, field), func() { r.failAt(at.start, e.Hint, "%s", e.Msg) })
 }
 
 // step reads a step of a schedule.

@@ -11,6 +11,7 @@ import (
 // equip puts on a protocol's machines what a scenario's application needs of them, and nothing if it needs nothing: a run
 // without collectives is the same run with and without them in the program.
 func (s *Simulator) equip(make1 Constructor) Constructor {
+	s.ring = false
 	if !s.protocol.classic && needsCommunicator(s.sc) {
 		make1 = withCommunicator(make1, s.drawRingMin())
 	}
@@ -39,6 +40,7 @@ func (s *Simulator) drawRingMin() int {
 		s.drawn = append(s.drawn, "all-reduce by "+comm.RecursiveDoubling.String())
 		return math.MaxInt32
 	}
+	s.ring = true
 	s.drawn = append(s.drawn, "all-reduce by "+comm.RingAllReduce.String())
 	return 1
 }
@@ -120,7 +122,7 @@ func (l *load) ended(id uint64) {
 func (s *Simulator) loadDue(e *entry) {
 	i := int(e.a)
 	w, kind := &s.load.workers[i], s.sc.Workload.Kind
-	if n := &s.nodes[w.node]; kind != "register" && (n.down() || n.ended && !s.protocol.classic || s.postpone(w.node, e)) {
+	if n := &s.nodes[w.node]; kind != "register" && (n.down() || n.ended || s.postpone(w.node, e)) {
 		return
 	}
 	s.queue.push(s.now+int64(s.sc.Workload.Every), classLoad, e.a, 0)

@@ -41,6 +41,7 @@ type Simulator struct {
 	acts     []act
 	watch    watch
 	load     load
+	ring     bool // all-reduces go round the ring
 
 	in      core.Input
 	out     *core.Effects

@@ -108,6 +108,9 @@ func (s *Simulator) recordInput(id int, in *core.Input) {
 
 // recordDelivery writes the line of a delivery, which says whether it was used, before the lines of its effects.
 func (s *Simulator) recordDelivery(id int, in *core.Input, out *core.Effects) {
+	if in.Msg.Epoch != s.nodes[id].epoch {
+		s.reach.callArrived(&in.Msg, s.nodes[id].epoch)
+	}
 	used := false
 	for i, list := 0, out.List(); i < len(list); i++ {
 		if list[i].Kind == core.OutUsed {
@@ -236,7 +239,7 @@ func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effec
 	case core.OutPanic:
 		s.panicked(id, out.Text(e))
 	case core.OutEnd:
-		n.ended = true
+		n.ended = n.ended || e.Why != core.EndError // an application goes on with the view that it has
 		s.digest.text(out.Text(e))
 		s.rec.End(s.now, id, e.Why, out.Text(e), s.cause)
 		if e.Why == core.EndShutdown {

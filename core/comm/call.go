@@ -1,6 +1,7 @@
 package comm
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -77,7 +78,11 @@ func (k *Stack) begin(now core.Instant, out *core.Effects) bool {
 // start begins an operation. What its arguments rule out is refused, and is no operation of the communicator.
 func (k *Stack) start(now core.Instant, on *communicator, c *call, out *core.Effects) {
 	op := &on.op
-	if err := k.prepare(on, c); err != nil {
+	err := errApart
+	if !on.broken {
+		err = k.prepare(on, c)
+	}
+	if err != nil {
 		out.PutDone(core.Done{ID: c.id, Call: c.op, Err: c.op.String() + ": " + err.Error()})
 		return
 	}
@@ -91,6 +96,10 @@ func (k *Stack) start(now core.Instant, on *communicator, c *call, out *core.Eff
 	}
 	k.advance(now, on, out)
 }
+
+// errApart is the end of all calls on a communicator whose members do not call the same things in the same order: their
+// results would be of one member's call and another's next one.
+var errApart = errors.New("members have called different things, and no call on this communicator can be matched any more")
 
 // prepare lays out an operation's plan and buffer.
 func (k *Stack) prepare(on *communicator, c *call) error {

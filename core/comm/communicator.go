@@ -21,6 +21,7 @@ type communicator struct {
 	prev   operation
 	failed [failedKept]uint32 // the operations given up last
 	fails  int
+	broken bool // members have called different things: no number means the same call to all any more
 }
 
 // failedKept is how many operations that were given up are remembered.
@@ -30,7 +31,7 @@ const failedKept = 4
 func (c *communicator) reset(id uint64, members []core.NodeID, self core.NodeID) {
 	c.id, c.members, c.number = id, members, 0
 	c.rank = c.rankOf(self)
-	c.op.active, c.prev.valid = false, false
+	c.op.active, c.prev.valid, c.broken = false, false, false
 	c.failed, c.fails = [failedKept]uint32{}, 0
 }
 

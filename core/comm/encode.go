@@ -72,7 +72,7 @@ func (c *communicator) appendState(buf []byte, k *Stack) []byte {
 	for _, n := range kept {
 		buf = appendUint32(buf, n)
 	}
-	buf = append(buf, flag(c.op.active)|flag(c.prev.valid)<<1)
+	buf = append(buf, flag(c.op.active)|flag(c.prev.valid)<<1|flag(c.broken)<<2)
 	if c.op.active {
 		buf = c.op.appendState(buf)
 		if !k.cfg.ExternalDetector {

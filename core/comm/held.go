@@ -94,6 +94,7 @@ func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *c
 	case Want:
 		k.answer(c, rank, m, out)
 	case Failed:
+		c.broken = c.broken || PartOf(m).Label == failedApart
 		if c.op.active && m.Ballot.Round == c.op.number {
 			k.giveUp(c, "rank "+itoa(int(rank))+" has given it up", out)
 		}
@@ -112,6 +113,7 @@ func (k *Stack) part(now core.Instant, c *communicator, from core.Rank, m *core.
 	case m.Ballot.Round < c.number || !op.active:
 		return dropped
 	case p.Call != op.call:
+		c.broken = true
 		k.quit(c, "rank "+itoa(int(from))+" is in "+p.Call.String()+" "+itoa(int(m.Ballot.Round)), out)
 		return dropped
 	}

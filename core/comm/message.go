@@ -9,9 +9,12 @@ const (
 	Data core.Kind = 64 + iota
 	// Want asks for a part that has not come.
 	Want
-	// Failed says that its sender has given the operation up.
+	// Failed says that its sender has given the operation up. Label: failedApart if members have called different things.
 	Failed
 )
+
+// failedApart says that the communicator is of no use any more.
+const failedApart = 1
 
 // kindEnd is the first kind above those of a communicator.
 const kindEnd = Failed + 1

@@ -125,7 +125,7 @@ func (k *Stack) answer(c *communicator, to core.Rank, m *core.Message, out *core
 	number, p := m.Ballot.Round, PartOf(m)
 	op := &c.op
 	switch {
-	case number == 0 || number > c.number:
+	case number == 0 || number > c.number && !c.broken:
 		return // it comes when this member calls
 	case op.active && number == op.number:
 	case c.prev.valid && number == c.prev.number:
@@ -135,7 +135,7 @@ func (k *Stack) answer(c *communicator, to core.Rank, m *core.Message, out *core
 		out.Send(c.members[to], &again)
 		return
 	default:
-		failed := k.message(Failed, c, number, p)
+		failed := k.failure(c, number, p.Call)
 		out.Send(c.members[to], &failed)
 		return
 	}
@@ -158,7 +158,7 @@ func (k *Stack) expire(now core.Instant, out *core.Effects) {
 // quit gives an operation up by this member's own choice, and tells the others, so that none waits out its own deadline.
 // If they miss it, they are told when they ask.
 func (k *Stack) quit(c *communicator, why string, out *core.Effects) {
-	m := k.message(Failed, c, c.op.number, Part{Call: c.op.call})
+	m := k.failure(c, c.op.number, c.op.call)
 	letter := out.Write(&m)
 	for _, id := range c.members {
 		if id != k.self {
@@ -166,6 +166,14 @@ func (k *Stack) quit(c *communicator, why string, out *core.Effects) {
 		}
 	}
 	k.giveUp(c, why, out)
+}
+
+func (k *Stack) failure(c *communicator, number uint32, op core.CallOp) core.Message {
+	p := Part{Call: op}
+	if c.broken {
+		p.Label = failedApart
+	}
+	return k.message(Failed, c, number, p)
 }
 
 // giveUp ends an operation with an error.

@@ -187,6 +187,9 @@ func (r *Register) observe(now core.Instant, list []core.Effect, out *core.Effec
 				r.leave(Gone{Epoch: r.view.Epoch, Next: ev.Epoch, Evicted: true}, out)
 			}
 		case core.OutEnd:
+			if e.Why == core.EndError {
+				continue // an application goes on with the view that it has: nobody has told it that it is gone
+			}
 			r.leave(Gone{Epoch: r.view.Epoch, Ended: e.Why.String()}, out)
 		case core.OutPanic:
 			r.leave(Gone{Epoch: r.view.Epoch, Ended: "panic"}, out)

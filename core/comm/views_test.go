@@ -224,7 +224,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestDifferentCalls: members that call different things are told so, rather than wait.
+// TestDifferentCalls: members that call different things are told so, rather than wait, and so is whoever calls after that,
+// until the next view.
 func TestDifferentCalls(t *testing.T) {
 	w := newWorld(t, 2, 1, 1)
 	a := w.call(0, core.Input{Call: core.CallBarrier})
@@ -234,8 +235,14 @@ func TestDifferentCalls(t *testing.T) {
 		if d := w.result(id, call); !strings.Contains(d.Err, "is in") && !strings.Contains(d.Err, "given it up") {
 			t.Errorf("node %d: %q", id, d.Err)
 		}
+		if d := w.result(id, w.call(id, core.Input{Call: core.CallBarrier})); !strings.Contains(d.Err, "different things") {
+			t.Errorf("node %d goes on: %+v", id, d)
+		}
 	}
-	w.check(&program{op: core.CallBarrier, ringMin: 1})
+	w.install(core.NodeSetOf(1), 0)
+	if d := w.result(0, w.call(0, core.Input{Call: core.CallBarrier})); d.Err != "" {
+		t.Errorf("in the next view: %q", d.Err)
+	}
 }
 
 // TestRefused: what arguments rule out is refused and counts as no call.

@@ -231,7 +231,7 @@ func likeOneProcess(t *rapid.T) {
 // check lets all members call, at moments a little apart, and compares.
 func (w *world) check(p *program) {
 	w.t.Helper()
-	n := len(w.stacks)
+	n := len(w.machines)
 	in := make([][]byte, n)
 	for r := range in {
 		for range p.elements(n) {

@@ -355,7 +355,7 @@ func TestClone(t *testing.T) {
 			if !bytes.Equal(before, c.AppendState(nil)) {
 				t.Fatalf("seed %d: the clone of node %d has another state", seed, id)
 			}
-			w.stacks[id] = c
+			w.machines[id], w.stacks[id] = c, c
 			defer func() {
 				if !bytes.Equal(before, s.AppendState(nil)) {
 					t.Errorf("seed %d: what the clone of node %d did changed the original", seed, id)
@@ -401,7 +401,7 @@ func FuzzStep(f *testing.F) {
 // wild is any input.
 func wild(w *world) core.Input {
 	r := w.r
-	n := len(w.stacks)
+	n := len(w.machines)
 	in := core.Input{
 		Kind: core.InputKind(1 + r.IntN(int(core.InShutdown))), Timer: core.TimerID(r.IntN(core.MaxTimers)), Call: core.CallOp(r.IntN(int(core.CallAllToAll) + 2)),
 		ID: r.Uint64N(9), From: core.NodeID(r.IntN(n+2) - 1), Peer: core.NodeID(r.IntN(n)), Value: r.Int64N(9) - 4,
@@ -429,7 +429,7 @@ func wild(w *world) core.Input {
 func mangle(r *rand.Rand, m *core.Message) {
 	switch r.IntN(8) {
 	case 0:
-		m.Kind = Data + core.Kind(r.IntN(4))
+		m.Kind = []core.Kind{Data, Ask}[r.IntN(2)] + core.Kind(r.IntN(7))
 	case 1:
 		m.Epoch += core.Epoch(r.IntN(3)) - 1
 	case 2:

@@ -43,7 +43,8 @@ type reporter interface {
 // world is some stacks on a network that delays, loses and doubles what a test wants, with a clock of its own.
 type world struct {
 	t        reporter
-	stacks   []*Stack
+	machines []core.Machine
+	stacks   []*Stack // the machines, if they are communicators
 	r        *rand.Rand
 	now      core.Instant
 	queue    deliveries
@@ -87,13 +88,33 @@ func newWorld(t reporter, n int, ringMin int, seed uint64) *world {
 	w := &world{t: t, r: rand.New(rand.NewPCG(seed, 1)), now: 1, done: make([][]core.Done, n), down: make([]bool, n)}
 	w.timers = make([][core.MaxTimers]core.Instant, n)
 	for id := range n {
-		s, err := New(&views{core.FirstView(n, testGroup)}, Settings{
-			Setup: core.Setup{Self: core.NodeID(id), World: n, CommID: testGroup, Config: core.DefaultConfig()}, RingMin: ringMin,
-		})
+		s, err := New(&views{core.FirstView(n, testGroup)}, Settings{Setup: setup(n, id), RingMin: ringMin})
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.stacks = append(w.stacks, s)
+		w.machines, w.stacks = append(w.machines, s), append(w.stacks, s)
+		w.give(id, core.Input{Kind: core.InStart})
+	}
+	return w
+}
+
+func setup(n, id int) core.Setup {
+	return core.Setup{Self: core.NodeID(id), World: n, CommID: testGroup, Config: core.DefaultConfig()}
+}
+
+// newRegisters is a world whose machines keep a register.
+func newRegisters(t reporter, n int, rule core.Rule, seed uint64) *world {
+	t.Helper()
+	w := newWorld(t, n, 1, seed)
+	w.machines, w.stacks = w.machines[:0], nil
+	for id := range n {
+		m, err := NewRegister(&views{core.FirstView(n, testGroup)}, RegisterSettings{Setup: setup(n, id), Rule: rule})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.machines = append(w.machines, m)
+	}
+	for id := range n {
 		w.give(id, core.Input{Kind: core.InStart})
 	}
 	return w
@@ -106,7 +127,7 @@ func (w *world) give(id int, in core.Input) {
 		return
 	}
 	w.out.Reset()
-	w.stacks[id].Step(w.now, &in, &w.out)
+	w.machines[id].Step(w.now, &in, &w.out)
 	for i := range w.out.List() {
 		switch e := &w.out.List()[i]; e.Kind {
 		case core.OutSend:
@@ -123,7 +144,7 @@ func (w *world) give(id int, in core.Input) {
 
 func (w *world) send(from, to core.NodeID, m *core.Message) {
 	w.t.Helper()
-	if to < 0 || int(to) >= len(w.stacks) || to == from {
+	if to < 0 || int(to) >= len(w.machines) || to == from {
 		w.t.Fatalf("node %d sends to %d", from, to)
 	}
 	w.sent++
@@ -198,7 +219,7 @@ func (w *world) result(id int, call uint64) core.Done {
 			return d
 		}
 	}
-	w.t.Fatalf("node %d's call %d has not ended; it is in %+v", id, call, w.stacks[id].comms[0].op)
+	w.t.Fatalf("node %d's call %d has not ended", id, call)
 	return core.Done{}
 }
 

@@ -88,7 +88,7 @@ func (k *Stack) start(now core.Instant, on *communicator, c *call, out *core.Eff
 	}
 	on.number++
 	op.number, op.call, op.id, op.active = on.number, c.op, c.id, true
-	op.step, op.sends, op.sent, op.moved, op.repeats = 0, 0, false, false, 0
+	op.step, op.sends, op.sent, op.moved, op.repeats, op.now = 0, 0, false, false, 0, Step{From: core.NoRank}
 	op.deadline = now + core.Instant(k.patience(c.op))
 	op.repeatAt = now + k.repeatWait(0)
 	if op.plan.Algorithm == RecursiveDoubling {

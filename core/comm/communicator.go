@@ -36,7 +36,10 @@ func (c *communicator) reset(id uint64, members []core.NodeID, self core.NodeID)
 }
 
 func (c *communicator) rankOf(id core.NodeID) core.Rank {
-	return core.Rank(slices.Index(c.members, id)) // NoRank is -1, as Index says
+	if i, ok := slices.BinarySearch(c.members, id); ok { // members keep their order, in splits too
+		return core.Rank(i)
+	}
+	return core.NoRank
 }
 
 // gaveUp tells whether this member has given an operation up, or cannot know any more.

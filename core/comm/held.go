@@ -86,50 +86,61 @@ func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *c
 		}
 		return dropped
 	}
-	rank := c.rankOf(from)
-	if rank == core.NoRank {
-		return dropped
+	if m.Kind == Data {
+		return k.part(now, c, from, m, out)
 	}
-	switch m.Kind {
-	case Want:
+	rank := c.rankOf(from)
+	switch {
+	case rank == core.NoRank:
+	case m.Kind == Want:
 		k.answer(c, rank, m, out)
-	case Failed:
+	case m.Kind == Failed:
 		c.broken = c.broken || PartOf(m).Label == failedApart
 		if c.op.active && m.Ballot.Round == c.op.number {
 			k.giveUp(c, "rank "+itoa(int(rank))+" has given it up", out)
 		}
-	case Data:
-		return k.part(now, c, rank, m, out)
 	}
 	return dropped
 }
 
 // part uses a part of an operation if it is the one that is waited for.
-func (k *Stack) part(now core.Instant, c *communicator, from core.Rank, m *core.Message, out *core.Effects) outcome {
+func (k *Stack) part(now core.Instant, c *communicator, from core.NodeID, m *core.Message, out *core.Effects) outcome {
 	op, p := &c.op, PartOf(m)
 	switch {
 	case m.Ballot.Round > c.number:
 		return early
 	case m.Ballot.Round < c.number || !op.active:
 		return dropped
+	case p.Call == op.call && p.Label == op.now.ReceiveLabel && from == c.members[op.now.From]:
+		if want := op.now.Receive.Length * op.typ.Size(); len(m.Body) != want && !op.bulk {
+			k.quit(c, "node "+itoa(int(from))+" sent "+itoa(len(m.Body))+" bytes, expected "+itoa(want), out)
+			return dropped
+		}
+		op.receive(m.Body)
+		k.advance(now, c, out)
+		return used
+	case p.Call == op.call && op.plan.labelled():
+		if p.Label > op.step {
+			return early
+		}
+		return dropped
+	}
+	return k.otherPart(c, c.rankOf(from), p, m, out)
+}
+
+// otherPart sorts a part that is not the one that is waited for.
+func (k *Stack) otherPart(c *communicator, from core.Rank, p Part, m *core.Message, out *core.Effects) outcome {
+	op := &c.op
+	switch {
+	case from == core.NoRank:
+		return dropped
 	case p.Call != op.call:
 		c.broken = true
 		k.quit(c, "rank "+itoa(int(from))+" is in "+p.Call.String()+" "+itoa(int(m.Ballot.Round)), out)
 		return dropped
 	}
-	i, known := op.plan.receiving(from, p.Label)
-	switch {
-	case !known || i < op.step:
-		return dropped
-	case i > op.step:
+	if i, known := op.plan.receiving(from, p.Label); known && i > op.step {
 		return early
 	}
-	s := op.plan.Step(i)
-	if want := s.Receive.Length * op.typ.Size(); len(m.Body) != want && !op.bulk {
-		k.quit(c, "rank "+itoa(int(from))+" sent "+itoa(len(m.Body))+" bytes, expected "+itoa(want), out)
-		return dropped
-	}
-	op.receive(&s, m.Body)
-	k.advance(now, c, out)
-	return used
+	return dropped
 }

@@ -22,7 +22,8 @@ type operation struct {
 	number  uint32
 	id      uint64 // the driver's
 	plan    Plan
-	step    int // the one that it waits in
+	step    int  // the one that it waits in
+	now     Step // which is this
 	sends   int
 
 	buffer  []byte
@@ -36,14 +37,14 @@ type operation struct {
 func (k *Stack) advance(now core.Instant, c *communicator, out *core.Effects) {
 	op := &c.op
 	for n := op.plan.Steps(); op.step < n; op.step++ {
-		s := op.plan.Step(op.step)
-		if s.To != core.NoRank && !op.sent {
+		op.now = op.plan.Step(op.step)
+		if op.now.To != core.NoRank && !op.sent {
 			op.remember()
-			k.send(c, op, op.step, out)
+			k.send(c, op, op.step, &op.now, out)
 			op.sent = true
 			op.sends++
 		}
-		if s.From != core.NoRank {
+		if op.now.From != core.NoRank {
 			return
 		}
 		op.sent = false
@@ -51,8 +52,9 @@ func (k *Stack) advance(now core.Instant, c *communicator, out *core.Effects) {
 	k.complete(c, out)
 }
 
-// receive puts a segment in its place.
-func (o *operation) receive(s *Step, elements string) {
+// receive puts the segment that was waited for in its place.
+func (o *operation) receive(elements string) {
+	s := &o.now
 	o.step++
 	o.sent, o.moved = false, true
 	if o.bulk || len(elements) == 0 {
@@ -87,8 +89,7 @@ func (o *operation) elements(step int, s Segment) []byte {
 }
 
 // send sends the part of a step, for the first time or again.
-func (k *Stack) send(c *communicator, op *operation, step int, out *core.Effects) {
-	s := op.plan.Step(step)
+func (k *Stack) send(c *communicator, op *operation, step int, s *Step, out *core.Effects) {
 	m := k.message(Data, c, op.number, Part{op.call, s.SendLabel})
 	m.Body = k.text(op.elements(step, s.Send))
 	out.Send(c.members[s.To], &m)
@@ -111,9 +112,8 @@ func (k *Stack) repeat(now core.Instant, out *core.Effects) {
 		if op.moved {
 			op.moved, op.repeats = false, 0
 		} else {
-			s := op.plan.Step(op.step)
-			m := k.message(Want, c, op.number, Part{op.call, s.ReceiveLabel})
-			out.Send(c.members[s.From], &m)
+			m := k.message(Want, c, op.number, Part{op.call, op.now.ReceiveLabel})
+			out.Send(c.members[op.now.From], &m)
 			op.repeats = min(op.repeats+1, repeatDoubles)
 		}
 		op.repeatAt = now + k.repeatWait(op.repeats)
@@ -140,7 +140,8 @@ func (k *Stack) answer(c *communicator, to core.Rank, m *core.Message, out *core
 		return
 	}
 	if i, known := op.plan.sending(to, p.Label); known && op.call == p.Call && (i < op.step || i == op.step && op.sent) {
-		k.send(c, op, i, out)
+		s := op.plan.Step(i)
+		k.send(c, op, i, &s, out)
 	}
 }
 
@@ -149,7 +150,7 @@ func (k *Stack) expire(now core.Instant, out *core.Effects) {
 	for i := range k.comms {
 		c := &k.comms[i]
 		if c.op.active && c.op.deadline <= now {
-			s := c.op.plan.Step(c.op.step)
+			s := &c.op.now
 			k.quit(c, fmt.Sprintf("not ended within %v: nothing came from rank %d in step %d of %d", k.patience(c.op.call), s.From, c.op.step+1, c.op.plan.Steps()), out)
 		}
 	}

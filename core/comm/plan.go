@@ -279,6 +279,11 @@ func (p *Plan) treeStep(i int) Step {
 	return s
 }
 
+// labelled tells whether a part's label is the number of its step at both ends.
+func (p *Plan) labelled() bool {
+	return p.Algorithm != BinomialTree && p.Algorithm != RecursiveDoubling
+}
+
 // sending is the step in which the rank sends a part to a peer; false if there is none.
 func (p *Plan) sending(to core.Rank, label int) (int, bool) {
 	n := p.Steps()
@@ -287,7 +292,7 @@ func (p *Plan) sending(to core.Rank, label int) (int, bool) {
 			return label, true
 		}
 	}
-	if p.Algorithm != BinomialTree && p.Algorithm != RecursiveDoubling {
+	if p.labelled() {
 		return 0, false
 	}
 	for i := range n {
@@ -306,7 +311,7 @@ func (p *Plan) receiving(from core.Rank, label int) (int, bool) {
 			return label, true
 		}
 	}
-	if p.Algorithm != BinomialTree && p.Algorithm != RecursiveDoubling {
+	if p.labelled() {
 		return 0, false
 	}
 	for i := range n {

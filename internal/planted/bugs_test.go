@@ -94,7 +94,7 @@ var commBugs = []bug{
 	},
 	{
 		name: "segment-counts-twice", property: "collective", file: "core/comm/held.go", scenarios: calling,
-		old: "	case !known || i < op.step:\n", new: "	case !known:\n",
+		old: "		if p.Label > op.step {\n			return early\n		}\n		return dropped\n", new: "		if p.Label > op.step {\n			return early\n		}\n		op.receive(m.Body)\n		k.advance(now, c, out)\n		return used\n",
 	},
 	{
 		name: "barrier-a-round-short", property: "collective", file: "core/comm/plan.go", scenarios: calling,
@@ -102,7 +102,7 @@ var commBugs = []bug{
 	},
 	{
 		name: "nobody-asks-again", property: "collective", file: "core/comm/operation.go", scenarios: calling,
-		old: "			out.Send(c.members[s.From], &m)\n", new: "			_, _ = m, s\n",
+		old: "			out.Send(c.members[op.now.From], &m)\n", new: "			_ = m\n",
 	},
 	{
 		name: "nothing-kept-for-the-slow", property: "collective", file: "core/comm/operation.go", scenarios: calling,

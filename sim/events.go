@@ -29,6 +29,9 @@ func (n *namer) event(ev *trace.Event) (capsule.Event, bool) {
 		n.sent[ev.ID] = e
 		return e, true
 	case trace.Deliver:
+		if ev.Late {
+			return capsule.Event{}, false // it arrived before
+		}
 		e, ok := n.sent[ev.ID]
 		e.Moment, e.Node, e.Peer = capsule.Receives, ev.Node, ev.From
 		return e, ok

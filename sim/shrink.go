@@ -197,6 +197,7 @@ func (s *shrinker) reduce() {
 	s.dropChunks()
 	for before := ""; !s.stopped(); {
 		s.dropNodes()
+		s.gatherLosses()
 		s.simplifyActs()
 		s.shorten()
 		s.simplifyFates()

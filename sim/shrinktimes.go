@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"nexarsim/checker/trace"
 	"nexarsim/netsim"
 	"nexarsim/scenarios"
 	"nexarsim/sim/capsule"
@@ -12,7 +13,7 @@ import (
 // ladder is the round durations, shortest first.
 func ladder() []time.Duration {
 	var all []time.Duration
-	for unit := 10 * time.Microsecond; unit <= 1000*time.Second; unit *= 10 {
+	for unit := 100 * time.Microsecond; unit <= 1000*time.Second; unit *= 10 {
 		all = append(all, unit, 2*unit, 5*unit)
 	}
 	return all
@@ -26,12 +27,20 @@ func simpler(d time.Duration) []time.Duration {
 			all = append(all, r)
 		}
 	}
+	return append(all, rounded(d)...)
+}
+
+// rounded is a duration with fewer digits.
+func rounded(d time.Duration) []time.Duration {
+	var all []time.Duration
 	for unit := 100 * time.Second; unit >= time.Microsecond; unit /= 10 {
-		if unit <= d && d%unit != 0 {
-			all = append(all, d/unit*unit, d/unit*unit+unit)
-		} else if unit <= d {
+		if unit > d {
+			continue
+		}
+		if d%unit == 0 {
 			break
 		}
+		all = append(all, d/unit*unit, d/unit*unit+unit)
 	}
 	return all
 }
@@ -45,6 +54,16 @@ func (s *shrinker) soonest(d time.Duration, with func(time.Duration) *capsule.Ca
 		}
 		c := with(r)
 		if s.holds(c) && s.holds(with(r-r/5)) && s.holds(with(r+r/4)) {
+			s.take(c)
+			return
+		}
+	}
+	for _, r := range rounded(d) { // not that firm, but plain, and not on the edge
+		if s.stopped() {
+			return
+		}
+		c := with(r)
+		if s.holds(c) && s.holds(with(r-r/50)) && s.holds(with(r+r/50)) {
 			s.take(c)
 			return
 		}
@@ -135,6 +154,7 @@ func (s *shrinker) simplifyActs() {
 		}
 		f := s.best.Decisions[i].Fault
 		s.soonest(f.For, func(d time.Duration) *capsule.Capsule {
+			d = max(d, time.Second) // less would have to meet its moment exactly
 			return s.withFault(i, func(f *scenarios.Fault) { f.For = d })
 		})
 		if f.Act.By > 0 {
@@ -157,12 +177,71 @@ func (s *shrinker) withFault(i int, change func(f *scenarios.Fault)) *capsule.Ca
 
 // timely finds a simpler time for an act, or a moment of the protocol that tells why that time.
 func (s *shrinker) timely(i int) {
-	f := s.best.Decisions[i].Fault
-	if f.When == nil && f.At > 0 {
+	if f := s.best.Decisions[i].Fault; f.When == nil && f.At > 0 {
 		if !s.try(s.withFault(i, func(f *scenarios.Fault) { f.At = 0 })) {
 			s.soonest(f.At, func(d time.Duration) *capsule.Capsule {
 				return s.withFault(i, func(f *scenarios.Fault) { f.At = d })
 			})
 		}
 	}
+	s.tie(i)
+	s.retie(i)
+	if i < len(s.best.Decisions) && s.best.Decisions[i].Kind == capsule.Act {
+		s.pin(i)
+	}
+}
+
+// gatherLosses puts a cut in the place of several losses on a link.
+func (s *shrinker) gatherLosses() {
+	if s.best.Scenario.Model == scenarios.CrashStop {
+		return
+	}
+	var seen []scenarios.Link
+	for i := 0; i < len(s.best.Decisions) && !s.stopped(); i++ {
+		d := &s.best.Decisions[i]
+		link := scenarios.Link{From: d.From, To: d.To}
+		if d.Kind != capsule.Packet || !d.Lost || slices.Contains(seen, link) {
+			continue
+		}
+		seen = append(seen, link)
+		s.cutInstead(link)
+	}
+}
+
+func (s *shrinker) cutInstead(link scenarios.Link) {
+	lost := func(d capsule.Decision) bool {
+		return d.Kind == capsule.Packet && d.Lost && d.From == link.From && d.To == link.To
+	}
+	first, last, n := s.losses(link, lost)
+	if n < 2 {
+		return
+	}
+	cut := capsule.Decision{Kind: capsule.Act, Fault: &scenarios.Fault{
+		At: first - first%time.Second, For: last - (first - first%time.Second) + time.Second,
+		Act: scenarios.Act{Kind: scenarios.ActCut, Links: []scenarios.Link{link}},
+	}}
+	s.try(s.with(append([]capsule.Decision{cut}, slices.DeleteFunc(slices.Clone(s.best.Decisions), lost)...)))
+}
+
+// losses finds when the lost messages of a link were sent.
+func (s *shrinker) losses(link scenarios.Link, lost func(capsule.Decision) bool) (first, last time.Duration, n int) {
+	named := newNamer()
+	s.replays++
+	_, _ = s.sim.play(ReplaySpec{Capsule: s.best, New: s.spec.New}, newPlayer(s.best.Decisions), Plain, func(ev *trace.Event) {
+		e, ok := named.event(ev)
+		if !ok || e.Moment != capsule.Sends || e.Node != link.From || e.Peer != link.To {
+			return
+		}
+		e = received(e)
+		for i := range s.best.Decisions {
+			if d := &s.best.Decisions[i]; lost(*d) && about(d, e) {
+				if n == 0 {
+					first = time.Duration(ev.T)
+				}
+				last = time.Duration(ev.T)
+				n++
+			}
+		}
+	})
+	return first, last, n
 }

@@ -137,6 +137,10 @@ func (s *Simulator) giveInputAt(at int64, id int, in core.Input) {
 }
 
 func (s *Simulator) inputDue(e *entry) {
+	if e.b != 0 {
+		s.sentDue(e)
+		return
+	}
 	p := &s.inputs[e.a]
 	if s.nodes[p.node].down() || s.postpone(p.node, e) {
 		return
@@ -145,6 +149,16 @@ func (s *Simulator) inputDue(e *entry) {
 	s.in.Value = s.brings(p.node, p.in.Call)
 	s.cause = p.cause
 	s.step(p.node)
+}
+
+// sentDue tells a machine that a send has ended well.
+func (s *Simulator) sentDue(e *entry) {
+	id := int(e.a)
+	if s.nodes[id].down() || s.postpone(id, e) {
+		return
+	}
+	s.in = core.Input{Kind: core.InSent, ID: uint64(e.b - 1)}
+	s.step(id)
 }
 
 // arrive asks the network about a packet that is due, and hands it over.

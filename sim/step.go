@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 
 	"nexarsim/core"
 	"nexarsim/internal/record"
@@ -341,8 +342,12 @@ func (s *Simulator) unsent(why netsim.Why, e entry, from, to int) {
 // answerSend tells a machine how a send with an Op has ended: at once, as a local send does.
 func (s *Simulator) answerSend(id int, op uint32, why netsim.Why) {
 	in := core.Input{Kind: core.InSent, ID: uint64(op)}
-	if why == netsim.DropClosed {
+	switch {
+	case why == netsim.DropClosed:
 		in.Err = "connection closed"
+	case s.act == 0 && op < math.MaxUint32:
+		s.queue.push(s.now, classInput, uint32(id), op+1) // the common case holds nothing that would have to be kept
+		return
 	}
 	s.giveInput(id, in)
 }

@@ -51,6 +51,7 @@ type driver struct {
 	links   []*link // by node; nil where there is none
 	ready   core.NodeSet
 	waiting core.NodeSet // who has not answered a bye
+	graves  []grave
 	early   []core.Input // what became of peers before the start
 	calls   map[uint64]chan core.Done
 	lastID  uint64
@@ -76,9 +77,7 @@ func (d *driver) run() {
 		if d.again() {
 			continue
 		}
-		if d.started {
-			timer.Reset(d.timers.wait(d.clock.now()))
-		}
+		timer.Reset(d.rest())
 		select {
 		case m := <-d.g.mail:
 			d.handle(&m)
@@ -87,6 +86,18 @@ func (d *driver) run() {
 			return
 		}
 	}
+}
+
+// rest is how long there is nothing to do unless somebody brings something.
+func (d *driver) rest() time.Duration {
+	wait := idleWait
+	if len(d.graves) > 0 {
+		wait = d.closeGraves()
+	}
+	if d.started {
+		wait = min(wait, d.timers.wait(d.clock.now()))
+	}
+	return wait
 }
 
 // again gives the machine what it asked for itself, and one mail in between, so that neither keeps the other waiting.
@@ -196,13 +207,36 @@ func (d *driver) dead(peer core.NodeID) {
 	if !d.g.net.bury(peer) {
 		return
 	}
-	if l := d.links[peer]; l != nil {
-		d.links[peer] = nil
-		l.close(codeDead)
-	}
+	l := d.links[peer]
+	d.links[peer] = nil
 	d.waiting = d.waiting.Without(peer)
 	d.part()
 	d.tell(core.Input{Kind: core.InDead, Peer: peer})
+	if l != nil {
+		d.graves = append(d.graves, grave{l, time.Now().Add(graveTime)})
+	}
+}
+
+// grave is a connection to a dead peer that is still to be closed. Closing is work for both processors of a small machine,
+// just when the survivors' messages need them.
+type grave struct {
+	link *link
+	due  time.Time
+}
+
+const graveTime = 200 * time.Millisecond
+
+// closeGraves closes the connections of the dead whose time has come, and says how long until the next one's.
+func (d *driver) closeGraves() time.Duration {
+	now := time.Now()
+	for len(d.graves) > 0 {
+		if left := d.graves[0].due.Sub(now); left > 0 {
+			return left
+		}
+		d.graves[0].link.close(codeDead)
+		d.graves = d.graves[1:]
+	}
+	return idleWait
 }
 
 // tell gives the machine what became of a peer; before the start it waits for that.

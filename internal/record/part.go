@@ -21,6 +21,9 @@ func (p *Part) Step(t int64, in *core.Input, out *core.Effects) {
 	}
 	for i := range list {
 		p.effect(t, &list[i], out)
+		if list[i].Kind == core.OutPanic {
+			return // whatever stands behind it is never performed
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ type driver struct {
 	ready   core.NodeSet
 	waiting core.NodeSet // who has not answered a bye
 	graves  []grave
-	early   []core.Input // what became of peers before the start
+	early   []core.Input // what came before the start
 	calls   map[uint64]chan core.Done
 	lastID  uint64
 
@@ -155,13 +155,18 @@ func (d *driver) handle(m *mail) {
 	}
 }
 
+// earlyMax is how much is kept for a machine that has not started, while others have.
+const earlyMax = 1024
+
 // message delivers. Nobody sends one before everybody is ready, so it says that too.
 func (d *driver) message(m *mail) {
 	if !d.started {
 		d.complete()
-		return
+		if len(d.early) >= earlyMax {
+			return
+		}
 	}
-	d.step(&core.Input{Kind: core.InDeliver, From: m.link.peer, ID: m.number, Msg: m.msg})
+	d.tell(core.Input{Kind: core.InDeliver, From: m.link.peer, ID: m.number, Msg: m.msg})
 }
 
 func (d *driver) control(m *mail) {
@@ -239,7 +244,7 @@ func (d *driver) closeGraves() time.Duration {
 	return idleWait
 }
 
-// tell gives the machine what became of a peer; before the start it waits for that.
+// tell gives the machine what came from a peer, or became of it; before the start that waits.
 func (d *driver) tell(in core.Input) {
 	if d.started {
 		d.step(&in)

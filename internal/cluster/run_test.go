@@ -31,8 +31,8 @@ func TestDownToTheLimit(t *testing.T) {
   - {at: 800ms, crash: [2]}
 `, 0, "fail-stop", 1)
 	r.passes(t)
-	if v := r.last[1]; v == nil || !slices.Equal(v.Members, []int{1}) || v.Epoch != 3 {
-		t.Errorf("node 1 installed %+v last: expected itself alone in epoch 3", v)
+	if v := r.last[1]; v == nil || !slices.Equal(v.Members, []int{1}) {
+		t.Errorf("node 1 installed %+v last: expected itself alone", v)
 	}
 }
 

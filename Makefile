@@ -9,7 +9,7 @@ SEEDS    ?= 1000
 COUNT    ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fuzz sweep explore validate cluster golden bench cover vuln ci
+.PHONY: help build test race lint fmt fuzz sweep explore validate cluster findings golden bench cover vuln ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ validate: build ## the gate before a deployment
 
 cluster: build ## four processes over QUIC, one of them killed
 	$(NEXARSIM) cluster --world 4 --kill 3@10s
+
+findings: ## rewrite docs/findings.md and testdata/capsules/README.md from the capsules
+	go test ./internal/corpus -update
 
 golden: ## rewrite the golden texts; read the diff before you commit it
 	go test ./internal/house -run API -update

@@ -21,6 +21,7 @@ type Judge struct {
 	quorumLoss quorumLossFold
 	livelock   livelockFold
 	late       lateFold
+	collective collectiveFold
 
 	malformed []string
 	scratch   []int // Finish's
@@ -86,6 +87,7 @@ func (j *Judge) Reset(h *trace.Header) error {
 	j.quorumLoss.reset(&j.set)
 	j.livelock.reset(n)
 	j.late.reset()
+	j.collective.reset(n)
 	j.malformed = nil
 	return nil
 }
@@ -111,6 +113,7 @@ func (j *Judge) CopyFrom(o *Judge) {
 	j.quorumLoss.copyFrom(&o.quorumLoss)
 	j.livelock.copyFrom(&o.livelock)
 	j.late = o.late
+	j.collective.copyFrom(&o.collective)
 	j.malformed = append(j.malformed[:0], o.malformed...)
 }
 
@@ -141,6 +144,7 @@ func (j *Judge) Observe(ev *trace.Event) {
 		j.tell(ev)
 	case trace.Call:
 		j.eviction.acts(ev.Node, ev.Call.Epoch, ev.T, "made a call", &j.found)
+		j.collective.call(&j.world, &j.set, ev, &j.found)
 	case trace.End:
 		j.end(ev)
 	case trace.Panic:
@@ -166,6 +170,9 @@ func (j *Judge) suspect(ev *trace.Event) {
 	}
 	j.quorumLoss.update(w, ev.Node)
 	j.livelock.fault()
+	if ev.Node != ev.Peer && w.nodes[ev.Node].runs() {
+		j.collective.troubles(w, ev.Peer)
+	}
 	if !w.nodes[ev.Peer].gone() { // a true one is within the bound of the death that it answers
 		j.late.arises(ev.T)
 	}
@@ -177,6 +184,7 @@ func (j *Judge) trust(ev *trace.Event) {
 		return
 	}
 	j.history.trust(w, ev.Node, ev.Peer)
+	j.collective.settles(&j.set, ev.T)
 	j.quorumLoss.update(w, ev.Node)
 	j.late.arises(ev.T)
 }
@@ -194,6 +202,7 @@ func (j *Judge) install(ev *trace.Event) {
 	j.late.install(w, &j.set, &in, out)
 	j.livelock.install(w, &in, out)
 	w.apply(&in)
+	j.collective.troubles(w, ev.Node)
 	j.quorumLoss.installed(w, ev.Node)
 }
 
@@ -214,14 +223,19 @@ func (j *Judge) end(ev *trace.Event) {
 	}
 	n.ended, n.endedAt = true, ev.T
 	n.why = endWhy(ev.Why)
+	if n.said = n.why; n.why == "error" && ev.Error != "" {
+		n.said = n.why + ": " + ev.Error
+	}
 	n.excludedAtEnd = j.eviction.nodes[ev.Node].epoch > 0
 	j.quorumLoss.update(w, ev.Node)
+	j.collective.troubles(w, ev.Node)
 	j.late.arises(ev.T)
 }
 
 func (j *Judge) panics(ev *trace.Event) {
 	j.eviction.panics(ev, &j.found)
 	j.world.nodes[ev.Node].panicked = true
+	j.collective.troubles(&j.world, ev.Node)
 	j.quorumLoss.update(&j.world, ev.Node)
 }
 
@@ -233,10 +247,12 @@ func (j *Judge) environment(ev *trace.Event) {
 		j.crash(ev)
 	case trace.Pause:
 		w.nodes[ev.Node].paused = true
+		j.collective.troubles(w, ev.Node)
 		w.lastAct = ev.T
 	case trace.Resume:
 		n := &w.nodes[ev.Node]
 		n.paused, n.resumedAt, w.lastAct = false, ev.T, ev.T
+		j.collective.settles(&j.set, ev.T)
 		j.quorumLoss.restart(w, ev.Node)
 	case trace.SuspectInjected, trace.SuspectEnd:
 		w.lastAct = ev.T
@@ -273,6 +289,7 @@ func (j *Judge) crash(ev *trace.Event) {
 	n.crashed, n.crashedAt = true, ev.T
 	w.doubts++
 	j.quorumLoss.update(w, ev.Node)
+	j.collective.troubles(w, ev.Node)
 }
 
 // act takes an act that lasts, or its end.
@@ -280,6 +297,7 @@ func (j *Judge) act(ev *trace.Event) {
 	w := &j.world
 	if lasts(ev.Kind) {
 		w.beginAct(ev.Kind, ev.Act)
+		j.collective.begins(w, &j.set, ev)
 		if ev.Kind == trace.Skew {
 			j.quorumLoss.excuse(ev.Act)
 		}
@@ -289,6 +307,7 @@ func (j *Judge) act(ev *trace.Event) {
 		j.malform("event %d: a %s of what is not in force", ev.Seq, ev.Kind)
 		return
 	}
+	j.collective.settles(&j.set, ev.T+j.afterglow(ev))
 	if ev.Kind == trace.SkewEnd {
 		for _, s := range ev.Act.Skew {
 			j.quorumLoss.restart(w, s.Node)
@@ -305,6 +324,7 @@ func (j *Judge) app(ev *trace.Event) {
 			j.history.asks(w, n)
 		case "shutdown":
 			w.nodes[n].leaving = true
+			j.collective.troubles(w, n)
 			j.quorumLoss.update(w, n)
 		}
 	}
@@ -345,6 +365,7 @@ func (j *Judge) Finish(end Ending) Verdict {
 	losses.pass(w, end.T, &out.findings)
 	losses.finish(w, &out)
 	j.history.finish(w, end, &j.agreement, &out)
+	j.collective.finish(w, &j.set, end, &out)
 	j.judgeRecovery(end, &out)
 	if j.late.blind != "" {
 		out.undecided(Late, "%s", j.late.blind)

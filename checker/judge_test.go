@@ -34,6 +34,14 @@ const busyStory = `world 5
 	31s crash 3
 	36s suspect 0..2 3
 	37s recover 0..2 2 0..2
+	50s start 0..2 split 1
+	50s done 0..2 split 1
+	51s start 0..2 allreduce 1
+	52s done 1,2 allreduce 1 sum=0..2
+	52s start 1 barrier 1
+	52s done 0 allreduce 1 sum=0..2
+	52s start 0,2 barrier 1
+	53s done 0..2 barrier 1
 	120s over`
 
 // Once it has judged a run, a judge judges the next one without allocating, its verdict included.
@@ -94,6 +102,15 @@ func TestState(t *testing.T) {
 		"an act that ended": {
 			"loss 0.1\n slow 1ms 1\n slow-end 1ms 1", "slow 1ms 1\n slow-end 1ms 1\n loss 0.1",
 		},
+		"two calls": {
+			"start 0 barrier 1\n start 1 barrier 1", "start 1 barrier 1\n start 0 barrier 1",
+		},
+		"two operations": {
+			"start 0 barrier 1\n start 1 allreduce 1", "start 1 allreduce 1\n start 0 barrier 1",
+		},
+		"two failures": {
+			"start 0,1 barrier 1\n done 0 barrier 1 error=x\n done 1 barrier 1 error=x", "start 0,1 barrier 1\n done 1 barrier 1 error=x\n done 0 barrier 1 error=x",
+		},
 		"a crash and a suspicion": {
 			"crash 3\n suspect 2 3", "suspect 2 3\n crash 3",
 		},
@@ -108,6 +125,9 @@ func TestState(t *testing.T) {
 		"recover 0 1 0,1", "recover 0 1 0,1 id=aa", "install 0 1 0,1", "install 0 1 0,1\n told 0 recovered 1 old=0 new=0 size=3 dead=2",
 		"loss 0.1", "loss 0.2", "hold 0", "app shutdown 0", "app recover 0", "trust 0 2", "used 0<1 vote 1 at 0", "busy 1 9999",
 		"told 0 failure-detected 0 old=0 new=0 size=4 dead=2", "told 0 evicted 1 old=0 new=-1 size=3 dead=0", "heal 0,1|3,2",
+		"start 0 barrier 1", "start 1 barrier 1", "start 0 allreduce 1", "start 0 allreduce 1 value=5", "start 0 allreduce 1 value=x", "start 0 split 1",
+		"start 0 split 1\n done 0 split 1", "start 0 barrier 1\n done 0 barrier 1 error=x", "start 0 barrier 1\n start 0 barrier 2", "start 0 barrier 2",
+		"start 0,1 barrier 1", "recover 0 1 0,1\n start 0 barrier 1", "start 0 barrier 1\n recover 0 1 0,1",
 		"recover 0 1 0,1\n recover 0 2 0", "recover 0 1 0,1\n suspect 0 1",
 	} {
 		key := string(state(head + text))

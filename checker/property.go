@@ -16,7 +16,7 @@ const (
 	History         = "history"         // S4
 	Isolation       = "isolation"       // S6
 	Linearizability = "linearizability" // judged elsewhere
-	Collective      = "collective"      // judged elsewhere
+	Collective      = "collective"      // barriers and all-reduces
 	Eviction        = "eviction"        // S7
 	QuorumLoss      = "quorum-loss"     // S8
 	Recovery        = "recovery"        // L1
@@ -49,7 +49,7 @@ func IsLiveness(v *trace.Violation) bool {
 // judgedHere reports whether this package has a fold for the property.
 func judgedHere(property string) bool {
 	switch property {
-	case Linearizability, Collective, Conformance:
+	case Linearizability, Conformance:
 		return false
 	}
 	return slices.Contains(Properties, property)

@@ -71,7 +71,7 @@ func (j *Judge) judgeEnds(end Ending, out *outcome) {
 		}
 		wrong := n.why == "error" && !(j.set.classic && j.set.Policy == "abort") || n.why == "aborted" && j.set.Policy != "abort"
 		if wrong {
-			out.by(Recovery, n.endedAt, i, "node %d's orchestrator ended (%s) although the node was not excluded", i, n.why)
+			out.by(Recovery, n.endedAt, i, "node %d's orchestrator ended (%s) although the node was not excluded", i, n.said)
 		}
 	}
 }

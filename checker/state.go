@@ -59,6 +59,7 @@ func (j *Judge) AppendState(buf []byte) []byte {
 	buf = j.quorumLoss.appendState(buf, &c)
 	buf = j.livelock.appendState(buf)
 	buf = c.appendTime(buf, j.late.arose)
+	buf = j.collective.appendState(buf, &c)
 	var broken uint64
 	for i := range j.found.list {
 		broken |= 1 << rank(j.found.list[i].Property)

@@ -18,7 +18,7 @@ import (
 
 // A story is a trace in short words, one event a line, and what its verdict is:
 //
-//	world 5 protocol=fail-stop policy=manual model=crash-stop loss=0.2 source=quic      the header, first; defaults are quorum, automatic
+//	world 5 protocol=fail-stop policy=manual model=crash-stop loss=0.2 latency=1ms..2ms source=quic      the header, first; defaults are quorum, automatic
 //	10s crash 4            pause 2      resume 2     end 1 error     panic 1     busy 1 5001
 //	10s suspect 0,1 4      trust 0 4                                 nodes are lists, ranges "0..3" too
 //	10s install 0 1 0..3   [rank=0] [world=4] [id=aa] [dead=4]       node, epoch, members; the rest follows from them
@@ -26,6 +26,7 @@ import (
 //	10s recover 0,1 1 0..3                                           install and told, at each node
 //	10s used 1<0 vote 0 at 0 [group=aa]                              receiver, sender, message's epoch, receiver's epoch
 //	10s call 0 read 1
+//	10s start 0..2 allreduce 1 [value=7]       done 0..2 allreduce 1 [sum=0..2] [value=7] [error=x]      nodes, operation, number
 //	10s partition 0,1|2,3      heal 0,1|2,3      cut 0>1,1>0      rejoin 0>1,1>0      loss 0.3 [0>1]   slow 20ms 1   hold 0
 //	10s skew 1 1.01 [step=1s]    injected 1:2       app recover 0,1        and the ends: loss-end, slow-end, hold-end, skew-end, injected-end
 //	60s over               (or "stopped": the run did not come to its own end)
@@ -37,13 +38,14 @@ type story struct {
 	ending checker.Ending
 	now    int64
 	views  map[int][]int // each node's members, for what follows from them
+	epochs map[int]uint64
 	line   string
 }
 
 // tell reads a story.
 func tell(t testing.TB, text string) *story {
 	t.Helper()
-	s := &story{views: map[int][]int{}}
+	s := &story{views: map[int][]int{}, epochs: map[int]uint64{}}
 	for _, line := range strings.Split(text, "\n") {
 		line, _, _ = strings.Cut(line, "#")
 		if s.line = strings.TrimSpace(line); s.line == "" {
@@ -77,7 +79,7 @@ func (s *story) header(words []string) {
 	n := number(words[0])
 	opt := options(words[1:])
 	config := map[string]string{"policy": or(opt["policy"], "automatic")}
-	scenario := map[string]any{"network": map[string]any{"loss": json.Number(or(opt["loss"], "0")), "latency": "50us..2ms"}}
+	scenario := map[string]any{"network": map[string]any{"loss": json.Number(or(opt["loss"], "0")), "latency": or(opt["latency"], "50us..2ms")}}
 	if d := opt["duration"]; d != "" {
 		scenario["duration"] = d
 	}
@@ -123,6 +125,8 @@ func (s *story) event(words []string) {
 		s.add(trace.Event{Kind: trace.Busy, Node: number(arg(1)), N: uint64(number(arg(2)))})
 	case "call":
 		s.add(trace.Event{Kind: trace.Call, Node: number(arg(1)), Call: &trace.Operation{Op: arg(2), Phase: "start", Epoch: uint64(number(arg(3)))}})
+	case "start", "done":
+		s.each(arg(1), func(n int) { s.collective(n, verb, arg(2), number(arg(3)), options(words[4:])) })
 	case "install":
 		s.install(number(arg(1)), uint64(number(arg(2))), nodes(arg(3)), options(words[4:]))
 	case "told":
@@ -136,6 +140,24 @@ func (s *story) event(words []string) {
 	}
 }
 
+// collective is the start or the end of a call. What a node brings to its n-th all-reduce is its number + 1 + 1000 n.
+func (s *story) collective(node int, verb, op string, n int, opt map[string]string) {
+	brings := func(node int) int { return node + 1 + 1000*n }
+	c := &trace.Operation{Op: op, Phase: "start", N: uint64(n), Value: opt["value"], Error: opt["error"], Epoch: s.epochs[node]}
+	switch {
+	case verb == "done":
+		c.Phase = "end"
+		if opt["sum"] != "" {
+			sum := 0
+			s.each(opt["sum"], func(n int) { sum += brings(n) })
+			c.Value = strconv.Quote(strconv.Itoa(sum))
+		}
+	case op == "allreduce" && c.Value == "":
+		c.Value = strconv.Quote(strconv.Itoa(brings(node)))
+	}
+	s.add(trace.Event{Kind: trace.Call, Node: node, Call: c})
+}
+
 func (s *story) install(n int, epoch uint64, members []int, opt map[string]string) {
 	v := &trace.View{Epoch: epoch, Rank: slices.Index(members, n), World: len(members), Members: members, CommID: commID(epoch, members)}
 	for _, m := range s.views[n] {
@@ -143,7 +165,7 @@ func (s *story) install(n int, epoch uint64, members []int, opt map[string]strin
 			v.Dead = append(v.Dead, m)
 		}
 	}
-	s.views[n] = members
+	s.views[n], s.epochs[n] = members, epoch
 	for key, text := range opt {
 		switch key {
 		case "rank":

@@ -63,6 +63,7 @@ type node struct {
 	panicked bool
 	leaving  bool // its application was told to shut down
 	why      string
+	said     string // why, with the error's text: for the sentence of a finding alone
 
 	excludedAtEnd bool // it ended when others had gone on without it
 	skewed        int  // acts in force

@@ -9,10 +9,9 @@ func (n *Network) AddDuplicate(id int, rate int64, links []Link) {
 func (n *Network) EndDuplicate(id int) { n.twice = without(n.twice, id) }
 
 // duplicate decides whether a datagram arrives a second time. A stream delivers each byte once.
-func (n *Network) duplicate(now int64, from, to int, k Key, f *Fate) {
+func (n *Network) duplicate(now int64, from, to int, k Key, d *Draw) {
 	if n.cfg.Stream || !chance(n.decider, k, LaneDuplicate, together(n.cfg.Duplicate, n.twice, from, to, now)) {
 		return
 	}
-	delay := n.cfg.Latency.draw(n.decider, k, LaneDuplicateLatency) + n.slowness(from, to)
-	f.at[1], f.n = n.ordered(from, to, now+delay), 2
+	d.Copy, d.Twice = n.cfg.Latency.draw(n.decider, k, LaneDuplicateLatency), true
 }

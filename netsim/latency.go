@@ -46,6 +46,14 @@ func (l Latency) Max() int64 {
 	return l.min + l.span
 }
 
+// Least is the shortest delay that can be drawn.
+func (l Latency) Least() int64 {
+	if l.kind == bimodal {
+		return min(l.min, l.slowMin)
+	}
+	return l.min
+}
+
 // draw decides a delay, with the given lane for its value and the one after it for the mode.
 func (l *Latency) draw(d Decider, k Key, lane Lane) int64 {
 	switch l.kind {

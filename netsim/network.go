@@ -39,6 +39,7 @@ func (f *Fate) Arrivals() []int64 { return f.at[:f.n] }
 type Network struct {
 	cfg     Config
 	decider Decider
+	source  Source // nil: draw
 
 	links  []link // by from*World+to; nil until something closes one
 	ends   []end  // by owner*World+peer; nil until a connection closes
@@ -99,21 +100,24 @@ func (n *Network) Send(now int64, from, to int, k Key) (f Fate) {
 		f.Why = n.blocked()
 		return f
 	}
-	delay := n.cfg.Latency.draw(n.decider, k, LaneLatency)
-	if n.cfg.Loss > 0 || len(n.losses) > 0 {
-		extra, why := n.lose(now, from, to, k, delay)
-		if why != Delivered {
-			f.Why = why
-			return f
-		}
-		delay += extra
+	var d Draw
+	if n.source == nil {
+		n.draw(now, from, to, k, &d)
+	} else {
+		d = n.source.Packet(now, from, to, k)
+	}
+	if d.Why != Delivered {
+		f.Why = d.Why
+		return f
 	}
 	if len(n.slows) > 0 {
-		delay += n.slowness(from, to)
+		slowness := n.slowness(from, to)
+		d.Delay += slowness
+		d.Copy += slowness
 	}
-	f.at[0], f.n = n.ordered(from, to, now+delay), 1
-	if n.cfg.Duplicate > 0 || len(n.twice) > 0 {
-		n.duplicate(now, from, to, k, &f)
+	f.at[0], f.n = n.ordered(from, to, now+d.Delay), 1
+	if d.Twice {
+		f.at[1], f.n = n.ordered(from, to, now+d.Copy), 2
 	}
 	return f
 }
@@ -139,11 +143,10 @@ func (n *Network) Arrive(sent int64, from, to int) Why {
 
 // Release decides when a held packet arrives, now that its link is open.
 func (n *Network) Release(now int64, from, to int, k Key) int64 {
-	delay := n.cfg.Latency.draw(n.decider, k, LaneRelease) + n.slowness(from, to)
-	return n.ordered(from, to, now+delay)
+	return n.ordered(from, to, now+n.from().Release(from, to, k)+n.slowness(from, to))
 }
 
 // Latency draws one delay of a link for something that is not a packet of its own: half of a round trip, for instance.
 func (n *Network) Latency(from, to int, k Key) int64 {
-	return n.cfg.Latency.draw(n.decider, k, LaneLatency) + n.slowness(from, to)
+	return n.from().Trip(from, to, k) + n.slowness(from, to)
 }

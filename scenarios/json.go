@@ -283,3 +283,6 @@ func appendText(b []byte, text string) []byte {
 	}
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }
+
+// FaultJSON gives one entry of faults as the file has it.
+func FaultJSON(f *Fault) []byte { return appendValue(nil, faultObject(*f)) }

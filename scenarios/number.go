@@ -108,3 +108,7 @@ func (r Range) String() string {
 func formatSpan(low, high time.Duration) string {
 	return FormatDuration(low) + ".." + FormatDuration(high)
 }
+
+// ParseDuration reads a duration as scenario files have it: 1m30s, 1.5s; ok is false for anything that is not a number
+// and a unit.
+func ParseDuration(text string) (d time.Duration, ok bool) { return parseDuration(text) }

@@ -104,13 +104,7 @@ func (s *Simulator) exit(id int) { s.die(id, false) }
 // detect lets an accurate outside detector suspect a dead peer, at a moment between the close and the latest one that
 // the detection rules allow; half of the time within the first tenth.
 func (s *Simulator) detect(by, dead int) {
-	window := uint64(s.cfg.HeartbeatTimeout + 2*s.cfg.HeartbeatInterval)
-	key := choiceKey(domainDetect, uint64(by), uint64(dead))
-	if s.dice.Decide(key, 1, 2) == 0 {
-		window /= 10
-	}
-	at := s.now + int64(s.dice.Decide(key, 0, window+1))
-	s.giveInputAt(at, by, core.Input{Kind: core.InSuspect, Peer: core.NodeID(dead)})
+	s.giveInputAt(s.now+s.notice(by, dead), by, core.Input{Kind: core.InSuspect, Peer: core.NodeID(dead)})
 }
 
 // closing is the end of a connection on its way to the peer.

@@ -138,6 +138,9 @@ func (s *Simulator) inputDue(e *entry) {
 		return
 	}
 	s.in = p.in
+	if p.in.Call == core.CallAllReduce {
+		s.in.Value = core.Contribution(core.NodeID(p.node), s.rec.CallNumber(p.node, p.in.Call))
+	}
 	s.cause = p.cause
 	s.step(p.node)
 }

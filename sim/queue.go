@@ -37,15 +37,20 @@ func (e *entry) before(o *entry) bool { return e.at < o.at || e.at == o.at && e.
 
 // queue is a heap of four children a node: shallower than a binary one, and a node's children lie side by side.
 type queue struct {
-	heap []entry
-	seq  uint64
+	heap  []entry
+	seq   uint64
+	flips uint64 // the classes, a bit each, of which the last made comes first
 }
 
 func (q *queue) reset() { q.heap, q.seq = q.heap[:0], 0 }
 
 func (q *queue) push(at int64, c class, a, b uint32) {
 	q.seq++
-	e := entry{at: at, ord: uint64(c)<<classShift | q.seq, a: a, b: b}
+	order := q.seq
+	if q.flips != 0 && q.flips>>c&1 != 0 {
+		order ^= 1<<classShift - 1
+	}
+	e := entry{at: at, ord: uint64(c)<<classShift | order, a: a, b: b}
 	q.heap = append(q.heap, e)
 	h := q.heap
 	i := len(h) - 1

@@ -14,7 +14,8 @@ type act struct {
 	scenarios.Act
 	where string // where it stands: faults[2]
 	at    int64
-	dur   int64 // 0: to the end
+	when  *scenarios.Trigger // nil: at
+	dur   int64              // 0: to the end
 	fired bool
 	on    bool          // it is in force
 	links []netsim.Link // what a partition or cut closes

@@ -30,6 +30,7 @@ type Simulator struct {
 	dice     seeded
 	counters counters
 	net      *netsim.Network
+	choices  source // what the network and the detector are asked: nil for what the seed says
 	nodes    []node
 	slots    []slot
 	free     []uint32 // slots that hold no message in flight
@@ -93,7 +94,7 @@ func (s *Simulator) prepare(spec Spec) error {
 	s.protocol, _ = findProtocol(s.spec.Protocol)
 	make1 := spec.New
 	if make1 == nil {
-		if err := Check(s.sc, s.spec.Protocol); err != nil {
+		if err := Runnable(s.sc, s.spec.Protocol); err != nil {
 			return err
 		}
 		make1 = s.protocol.make
@@ -113,11 +114,18 @@ func (s *Simulator) prepare(spec Spec) error {
 	}
 	s.makeNetwork()
 	s.plan()
+	if s.choices = spec.choices; s.choices != nil {
+		if err := s.choices.bind(s); err != nil {
+			return err
+		}
+		s.net.Use(s.choices)
+	}
 	return s.makeJudge()
 }
 
 func (s *Simulator) reset() {
 	s.queue.reset()
+	s.queue.flips = s.flips()
 	s.now, s.end, s.over = 0, int64(s.sc.Duration), false
 	s.dice.reset(s.spec.Seed)
 	s.digest.reset(s.spec.Log)
@@ -142,11 +150,7 @@ func (s *Simulator) drawWorld() {
 		s.stream = true
 	case "random":
 		s.stream = s.dice.Decide(choiceKey(domainTransport, 0, 0), 0, 2) == 1
-		name := "datagram"
-		if s.stream {
-			name = "stream"
-		}
-		s.drawn = append(s.drawn, "transport "+name)
+		s.drawn = append(s.drawn, "transport "+transportName(s.stream))
 	default:
 		s.stream = s.protocol.stream()
 	}
@@ -190,7 +194,7 @@ func (s *Simulator) plan() {
 			}
 			continue
 		}
-		s.acts = append(s.acts, act{Act: f.Act, where: fmt.Sprintf("faults[%d]", i), at: int64(f.At), dur: int64(f.For)})
+		s.acts = append(s.acts, act{Act: f.Act, where: fmt.Sprintf("faults[%d]", i), at: int64(f.At), when: f.When, dur: int64(f.For)})
 		if f.When != nil {
 			s.watch.add(f.When, len(s.acts)-1, s.nodes[0].m)
 			s.acts[len(s.acts)-1].at = -1
@@ -271,7 +275,7 @@ func (s *Simulator) begin() {
 	for s.started < len(s.nodes) {
 		id := s.started
 		s.started++ // before the step: if the machine panics, the others still start
-		phase := s.dice.Decide(choiceKey(domainPhase, uint64(id), 0), 0, interval)
+		phase := s.phase(id, interval)
 		s.in = core.Input{Kind: core.InStart, Phase: int64(phase)}
 		s.step(id)
 	}

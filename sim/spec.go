@@ -29,6 +29,9 @@ type Spec struct {
 
 	// Log, if set, takes a fingerprint of each step.
 	Log *StepLog
+
+	choices   source // nil: the seed's
+	variation Variation
 }
 
 // Result is what a run came to.
@@ -54,8 +57,8 @@ func (r *Result) DigestText() string { return fmt.Sprintf("%016x", r.Digest) }
 // ErrNoCommunicator marks a scenario whose application needs what the protocol does not have.
 var ErrNoCommunicator = errors.New("no communicator")
 
-// Check says whether a scenario can run on a protocol: nil, or why not.
-func Check(sc *scenarios.Scenario, protocol string) error {
+// Runnable says whether a scenario can run on a protocol: nil, or why not.
+func Runnable(sc *scenarios.Scenario, protocol string) error {
 	if _, err := Protocol(protocol); err != nil {
 		return err
 	}

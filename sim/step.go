@@ -40,6 +40,9 @@ func (s *Simulator) step(id int) {
 	if s.spec.Inputs {
 		s.recordInput(id, in)
 	}
+	if in.Kind == core.InCall {
+		s.cause = s.rec.Call(s.now, id, in, n.epoch, s.cause)
+	}
 	out := s.out
 	out.Reset()
 	s.letters = s.letters[:0]
@@ -91,6 +94,9 @@ func (s *Simulator) markStep(id int, in *core.Input) {
 		s.digest.word(in.ID)
 		s.digest.word(uint64(uint32(in.Peer))<<32 | uint64(in.Call)<<8 | bit(in.Hold))
 		s.digest.text(in.Err)
+		if in.Call == core.CallAllReduce {
+			s.digest.word(uint64(in.Value))
+		}
 	}
 }
 
@@ -225,6 +231,7 @@ func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effec
 		s.digest.word(uint64(d.Call))
 		s.digest.text(d.Result)
 		s.digest.text(d.Err)
+		s.rec.Done(s.now, id, d, n.epoch, s.cause)
 	case core.OutPanic:
 		s.panicked(id, out.Text(e))
 	case core.OutEnd:

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -71,6 +72,32 @@ type Finding struct {
 	Steps    uint64
 	Count    uint64
 	Why      string // the sentence of that run's first violation of this property
+	Causes   []Cause
+}
+
+// Cause is findings of one property that look like one: their sentences have the same shape.
+type Cause struct {
+	Shape string
+	Seed  uint64 // of the run with the fewest steps, ties to the least seed
+	Steps uint64
+	Count uint64
+}
+
+// joinCauses adds one list of causes, by shape, to another.
+func joinCauses(all, more []Cause) []Cause {
+	for _, c := range more {
+		i, known := slices.BinarySearchFunc(all, c.Shape, func(o Cause, shape string) int { return strings.Compare(o.Shape, shape) })
+		if !known {
+			all = slices.Insert(all, i, c)
+			continue
+		}
+		old := &all[i]
+		if c.Steps < old.Steps || c.Steps == old.Steps && c.Seed < old.Seed {
+			old.Seed, old.Steps = c.Seed, c.Steps
+		}
+		old.Count += c.Count
+	}
+	return all
 }
 
 // better tells whether f is to be shown rather than o.
@@ -118,7 +145,7 @@ func (spec *SweepSpec) sort() (units []unit, skipped []string, err error) {
 			protocols = []string{sc.Protocol}
 		}
 		for _, p := range protocols {
-			switch err := Check(sc, p); {
+			switch err := Runnable(sc, p); {
 			case err == nil:
 				units = append(units, unit{sc, p})
 			case spec.SkipUnoffered && (errors.Is(err, ErrNoCommunicator) || errors.Is(err, ErrUnavailable)):
@@ -332,6 +359,7 @@ func FindingsOf(res *Result) []Finding {
 		out = append(out, Finding{
 			Scenario: res.Scenario, Protocol: res.Protocol, Property: v.Property, Liveness: checker.IsLiveness(v),
 			Seed: res.Seed, Steps: res.Steps, Count: 1, Why: v.Why,
+			Causes: []Cause{{Shape(v.Why), res.Seed, res.Steps, 1}},
 		})
 	}
 	return out
@@ -342,15 +370,17 @@ func (t *tally) find(f *Finding) {
 	old := t.findings[key]
 	if old == nil {
 		c := *f
+		c.Causes = slices.Clone(f.Causes)
 		t.findings[key] = &c
 		return
 	}
 	count := old.Count + f.Count
 	live := old.Liveness && f.Liveness
+	causes := joinCauses(old.Causes, f.Causes)
 	if f.better(old) {
 		*old = *f
 	}
-	old.Count, old.Liveness = count, live
+	old.Count, old.Liveness, old.Causes = count, live, causes
 }
 
 // merge adds another tally. All of it is sums, exclusive ors and minima, so that the order does not matter.

@@ -49,6 +49,8 @@ func TestSweepIsItsRuns(t *testing.T) {
 					key := findingKey{f.Scenario, f.Protocol, f.Property}
 					old, ok := findings[key]
 					f.Count += old.Count
+					f.Causes = joinCauses(f.Causes, old.Causes)
+					old.Causes = f.Causes
 					if ok && (old.Steps < f.Steps || old.Steps == f.Steps && old.Seed < f.Seed) {
 						old.Count = f.Count
 						f = old
@@ -214,7 +216,7 @@ func TestBadSpecs(t *testing.T) {
 	} {
 		_, err := New().Run(Spec{Scenario: c.sc, Protocol: c.protocol, Seed: 1})
 		_, sweepErr := Sweep(context.Background(), SweepSpec{Scenarios: []*scenarios.Scenario{sc, c.sc}, Protocols: []string{"quorum", c.protocol}, Seeds: SeedRange(1, 2)})
-		for _, err := range []error{err, sweepErr, Check(c.sc, c.protocol)} {
+		for _, err := range []error{err, sweepErr, Runnable(c.sc, c.protocol)} {
 			if err == nil || err.Error() != c.text || c.is != nil && !errors.Is(err, c.is) {
 				t.Errorf("error %v, want %s", err, c.text)
 			}

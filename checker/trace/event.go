@@ -140,12 +140,12 @@ type Notice struct {
 
 // Operation is the beginning or the end of a call of the application.
 type Operation struct {
-	Op    string // "write", "read", "barrier", "allreduce"
+	Op    string // "split", "barrier", "allreduce", "write", "read"
 	Phase string // "start", "end"
-	N     uint64
-	Value string // JSON of the value, empty for none
-	Epoch uint64
-	Error string
+	N     uint64 // the node's calls of this operation, from 1: the same on both lines
+	Value string // JSON of the value, empty for none; "allreduce": a string of decimal digits, what is brought and what comes of it
+	Epoch uint64 // the node's own at this moment
+	Error string // end: why it failed, empty if it did not
 }
 
 // Violation is a property that a run broke.

@@ -141,7 +141,7 @@ func (d draw) fill(ev *trace.Event, sent []trace.Event, fresh uint64) {
 		}
 	case trace.Call:
 		ev.Call = &trace.Operation{
-			Op: d.of("write read barrier allreduce"), Phase: d.of("start end"), N: d.uint(), Epoch: d.uint(), Error: d.text(),
+			Op: d.of("write read split barrier allreduce"), Phase: d.of("start end"), N: d.uint(), Epoch: d.uint(), Error: d.text(),
 			Value: d.of(`12 null [1,2.5e3,{"a":"\u00e9"}] "x" true`),
 		}
 	case trace.End:

@@ -6,6 +6,7 @@ import "slices"
 var (
 	noticeKinds = []string{"recovered", "failure-detected", "evicted", "quorum-lost", "aborted"}
 	endWhys     = []string{"shutdown", "evicted", "aborted", "error"}
+	callOps     = []string{"split", "barrier", "allreduce", "write", "read"}
 	callPhases  = []string{"start", "end"}
 	appOps      = []string{"split", "barrier", "allreduce", "shutdown", "recover"}
 	sources     = []string{"sim", "quic"}
@@ -455,6 +456,7 @@ func (p *parser) place(k Kind) {
 	case Told:
 		p.notice.Epoch, p.ev.Told = p.epoch, &p.notice
 	case Call:
+		p.limit("op", p.opWord, callOps)
 		p.op.Op, p.op.Epoch, p.op.N, p.op.Error = p.opWord, p.epoch, p.ev.N, p.ev.Error
 		p.ev.N, p.ev.Error, p.ev.Call = 0, "", &p.op
 	case End:

@@ -38,7 +38,7 @@ type badCase struct {
 // output, in bounded time and memory.
 func TestBad(t *testing.T) {
 	var cases []badCase
-	for _, more := range [][]badCase{badArguments, badScenarios, badTraces, badDocuments} {
+	for _, more := range [][]badCase{badArguments, badScenarios, badTraces, badDocuments, badCapsules} {
 		cases = append(cases, more...)
 	}
 	if len(cases) < 60 {

@@ -29,7 +29,12 @@ var documents = []struct {
 	{"check also", checkedRun{}, map[string]string{
 		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict",
 	}},
-	{"replay also", replayDocument{}, map[string]string{
+	{"replay of a capsule also", capsuleDocument{}, map[string]string{
+		"result": "`reproduced`, `fixed` or `diverged`", "property": "that the capsule is about; left out if none", "cause": "what the violation needs",
+		"same": "true if the digest is the capsule's: the same run, step for step", "at": "number of the first decision that found no place, from 1; left out for an order",
+		"line": "its line in the file", "found": "the decision, or the order, as the file has it or in words", "nearest": "what comes nearest to it in the new run",
+	}},
+	{"replay of a trace also", replayDocument{}, map[string]string{
 		"result": "`reproduced`, `fixed` or `diverged`", "at": "number of the first event that differs", "line": "its line in the file",
 		"found": "what stands there", "nearest": "what the new run did instead",
 	}},
@@ -40,14 +45,20 @@ var documents = []struct {
 		"failure_rate_below": "with 95 % confidence, of runs that end unexpectedly", "reach": "how often each situation was met, by its name", "reach_missing": "those that never were",
 		"undecided": "runs that left a property open", "unfired": "faults that did not fire, and in how many runs: `scenario`, `protocol`, `fault`, `count`",
 		"doubled": "runs made twice and compared", "different": "those that went another way: `scenario`, `protocol`, `seed`, `step`, `first`, `second`",
-		"malformed": "runs in which the harness broke its own assumptions", "no_expect": "true after --no-expect", "interrupted": "true after ^C",
+		"malformed": "runs in which the harness broke its own assumptions", "no_expect": "true after --no-expect",
+		"skipped": "combinations of a scenario and a protocol that were left out, each with the reason", "interrupted": "true after ^C",
 		"scenarios": "name, SHA-256 and expectations of each, so that a merge can judge", "parts": "which runs these are: `scenarios`, `protocols` (none: each scenario's own), `seeds`, `shards` (none: all)",
 		"exit": "the exit code",
 	}},
 	{"A finding", report.Finding{}, map[string]string{
 		"scenario": "", "protocol": "", "property": "one that runs of this scenario and protocol broke", "count": "in so many runs", "seed": "of the run with the fewest steps, ties to the least seed",
-		"steps": "of that run", "why": "its first violation in one sentence", "capsule": "the file that keeps that run, with --out", "expected": "whether the scenario lists it",
+		"steps": "of that run", "why": "its first violation in one sentence", "capsule": "the file that keeps that run, shrunk, with --out", "expected": "whether the scenario lists it",
 		"reported_only": "true if it is neither expected nor held against the protocol", "liveness": "true if it is not one of safety",
+		"causes": "those of its runs that look alike, below",
+	}},
+	{"A cause", report.Cause{}, map[string]string{
+		"cause": "the sentence of its first violation without node numbers, times and sets", "seed": "of the run with the fewest steps, ties to the least seed", "steps": "of that run",
+		"count": "in so many runs", "capsule": "the file that keeps it, with --out; causes whose capsules are alike share one",
 	}},
 }
 

@@ -15,6 +15,7 @@ import (
 	"nexarsim/internal/report"
 	"nexarsim/internal/seeds"
 	"nexarsim/scenarios"
+	"nexarsim/sim/capsule"
 )
 
 // shownErrors is how many complaints about one scenario file are printed.
@@ -24,6 +25,7 @@ const shownErrors = 20
 func (a *app) fail(err error) report.Code {
 	var file scenarios.Errors
 	var format *trace.FormatError
+	var capsuled *capsule.Error
 	var use *errUsage
 	var harness *errHarness
 	switch {
@@ -34,6 +36,8 @@ func (a *app) fail(err error) report.Code {
 		a.complain(file)
 	case errors.As(err, &format):
 		a.say(format.Error(), format.Hint)
+	case errors.As(err, &capsuled):
+		a.say(capsuled.Error(), capsuled.Hint)
 	case errors.As(err, &use):
 		a.say(use.msg, use.hint)
 	case errors.As(err, &harness):

@@ -96,7 +96,7 @@ func absentProtocol(err error) error { return usage("", "%s", err) }
 func unrunnable(err error) error {
 	hint := ""
 	if errors.Is(err, sim.ErrNoCommunicator) {
-		hint = "run a scenario without workload, split, barrier and allreduce; none of the built-in ones has them"
+		hint = "take a scenario without workload, barrier and allreduce, or --protocol classic for one without workload"
 	}
 	return usage(hint, "%s", err)
 }

@@ -24,30 +24,53 @@ import (
 
 func (a *app) replayCommand() *cobra.Command {
 	var asDoc bool
-	var out string
+	var out, protocol string
 	cmd := &cobra.Command{
-		Use:   "replay TRACE",
+		Use:   "replay CAPSULE|TRACE",
 		Short: "Makes a recorded run again: reproduced, fixed or diverged",
-		Long: `replay makes the run of a simulated trace again, from the scenario, protocol and seed in its first line, and compares
-line by line. It says reproduced if every line is the same (the exit code is the verdict's), fixed if the recorded run
-broke a property, all that was done to the nodes was done again and no property is broken now (exit code 0), and diverged
-otherwise, with the first line that differs (exit code 3). Capsules come in a later version.`,
+		Long: `replay makes the run of a capsule again on the code as it is now. It says reproduced if the capsule's property is broken
+again (the exit code is the verdict's), fixed if all that the capsule lists found its place and the property held (exit
+code 0), and diverged if something found no place: the first such decision, and what comes nearest to it (exit code 3).
+
+Of a simulated trace it makes the run again from the scenario, protocol and seed in its first line, and compares line by
+line: reproduced if every line is the same, fixed if the recorded run broke a property, all that was done to the nodes was
+done again and no property is broken now, and diverged otherwise, with the first line that differs.`,
 		Example: `  nexarsim run even-split --seed 3 --trace run.jsonl
-  nexarsim replay run.jsonl`,
-		RunE: func(_ *cobra.Command, args []string) error { return a.replay(args, out, asDoc) },
+  nexarsim replay run.jsonl
+  nexarsim sweep even-split --seeds 20 --protocol fail-stop --out findings
+  nexarsim replay findings/even-split-fail-stop-agreement.json
+  nexarsim replay findings/even-split-fail-stop-agreement.json --protocol quorum`,
+		RunE: func(_ *cobra.Command, args []string) error { return a.replay(args, protocol, out, asDoc) },
 	}
+	cmd.Flags().StringVar(&protocol, "protocol", "", "replay the capsule on this `protocol`; its own if left out")
 	cmd.Flags().StringVar(&out, "trace", "", "write the new run's events to this `file`")
 	cmd.Flags().BoolVar(&asDoc, "json", false, "print one JSON document")
 	example(cmd, "trace", "again.jsonl")
+	example(cmd, "protocol", "quorum")
+	completeProtocols(cmd)
 	return cmd
 }
 
-func (a *app) replay(args []string, outName string, asDoc bool) error {
+func (a *app) replay(args []string, protocol, outName string, asDoc bool) error {
 	if len(args) == 0 {
-		return usage("nexarsim run even-split --trace run.jsonl; nexarsim replay run.jsonl", "replay: which trace?")
+		return usage("nexarsim run even-split --trace run.jsonl; nexarsim replay run.jsonl", "replay: which capsule or trace?")
 	}
-	if err := tooMany(args, 1, "replay takes one trace"); err != nil {
+	if err := tooMany(args, 1, "replay takes one capsule or trace"); err != nil {
 		return err
+	}
+	if protocol != "" {
+		if err := checkProtocol(protocol); err != nil {
+			return err
+		}
+	}
+	is, err := isCapsule(args[0])
+	switch {
+	case err != nil:
+		return err
+	case is:
+		return a.replayCapsule(args[0], protocol, outName, asDoc)
+	case protocol != "":
+		return usage("leave it out", "--protocol: a trace is made again with its own protocol; only a capsule can be replayed on another")
 	}
 	old, err := readRecorded(args[0])
 	if err != nil {
@@ -91,9 +114,6 @@ type recorded struct {
 
 // readRecorded reads the trace once, before anything is run.
 func readRecorded(name string) (*recorded, error) {
-	if err := refuseCapsule(name); err != nil {
-		return nil, err
-	}
 	file, err := openTrace(name)
 	if err != nil {
 		return nil, err
@@ -124,22 +144,6 @@ func readRecorded(name string) (*recorded, error) {
 	return rec, nil
 }
 
-// refuseCapsule tells a capsule from a trace by its beginning.
-func refuseCapsule(name string) error {
-	file, err := openTrace(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close() // opened for reading: closing loses nothing
-	head := make([]byte, 256)
-	n, _ := io.ReadFull(file, head)
-	text := strings.ReplaceAll(string(head[:n]), " ", "")
-	if strings.Contains(text, `"format":"nexarsim-capsule"`) {
-		return usage("nexarsim replay takes the traces that run --trace and sweep --out write", "%s: a capsule: this version does not have those", name)
-	}
-	return nil
-}
-
 // specOf makes the run that a header names.
 func specOf(name string, h *trace.Header) (sim.Spec, error) {
 	at := func(field, hint, format string, args ...any) error {
@@ -156,7 +160,7 @@ func specOf(name string, h *trace.Header) (sim.Spec, error) {
 	if err != nil {
 		return sim.Spec{}, at("seed", "", "%s", err)
 	}
-	if err := sim.Check(sc, h.Protocol); err != nil {
+	if err := sim.Runnable(sc, h.Protocol); err != nil {
 		return sim.Spec{}, at("protocol", "", "%s", err)
 	}
 	return sim.Spec{Scenario: sc, Protocol: h.Protocol, Seed: seed}, nil

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"nexarsim/checker/trace"
 	"nexarsim/internal/report"
 	"nexarsim/scenarios"
 	"nexarsim/sim"
@@ -34,10 +31,12 @@ reached and which they never did, and a digest that does not depend on the numbe
 
 Seeds: 1000 stands for 1 to 1000; 5,7 and 1..9 are what they seem; a git commit of 40 hex digits stands for 1000 seeds
 that are derived from it. Shard I of N makes every N-th run, beginning with the I-th; merge puts the documents together.
-With --out, the shortest run of each finding is kept as a trace; capsules come in a later version. ^C ends a sweep early
-and prints what it found until then, with exit code 130 if that is nothing.`,
+With --out, the shortest run of each cause (findings whose sentences differ in numbers only) is shrunk and kept as a
+capsule, which replay takes; causes whose capsules are alike share one. ^C ends a sweep early and prints what it found until
+then, with exit code 130 if that is nothing.`,
 		Example: `  nexarsim sweep --seeds 3 --protocol quorum
-  nexarsim sweep even-split follower-dies --seeds 1..50 --protocol quorum,fail-stop --json`,
+  nexarsim sweep even-split follower-dies --seeds 1..50 --protocol quorum,fail-stop --json
+  nexarsim sweep even-split --seeds 20 --protocol fail-stop --out findings`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.sweep(cmd, &f, args)
@@ -49,7 +48,7 @@ and prints what it found until then, with exit code 130 if that is nothing.`,
 	flags.StringVar(&f.workers, "workers", "", "make `N` runs at a time, 1 to 4096; one for each processor if left out")
 	flags.StringVar(&f.shard, "shard", "", "make this part only, `I/N`")
 	flags.StringVar(&f.engine, "engine", "local", "`engine` that makes the runs; this version has local only")
-	flags.StringVar(&f.out, "out", "", "write the trace of each finding's shortest run into this `directory`")
+	flags.StringVar(&f.out, "out", "", "write a shrunk capsule of each cause into this `directory`")
 	flags.BoolVar(&f.noExpect, "no-expect", false, "exit with the code of what is there, whatever the scenarios expect")
 	flags.BoolVar(&f.asDoc, "json", false, "print one JSON document")
 	example(cmd, "seeds", "1000")
@@ -142,7 +141,7 @@ func (a *app) makeSweep(ctx context.Context, f *sweepFlags, of *report.Sweeping,
 	}
 	var kept error
 	if f.out != "" {
-		kept = keepFindings(doc, sources, f.out)
+		kept = a.keepFindings(ctx, doc, sources, f.out, spec.Workers, !f.asDoc)
 	}
 	a.code = doc.Exit
 	if f.asDoc && kept == nil {
@@ -159,6 +158,18 @@ func (a *app) makeSweep(ctx context.Context, f *sweepFlags, of *report.Sweeping,
 	return kept
 }
 
+// keepFindings writes a capsule of each cause.
+func (a *app) keepFindings(ctx context.Context, doc *report.Sweep, sources []source, dir string, workers int, bar bool) error {
+	k := newKeeper(doc, sources, dir)
+	if len(k.jobs) == 0 {
+		return nil
+	}
+	progress := a.startProgress(uint64(len(k.jobs)), bar)
+	defer progress.Stop()
+	k.done = progress.Done
+	return k.keep(ctx, workers)
+}
+
 // sweepFailure adds to a failure of the harness in the middle of a run how to see it again.
 func sweepFailure(err error, sources []source) error {
 	var h *sim.HarnessError
@@ -172,61 +183,6 @@ func sweepFailure(err error, sources []source) error {
 		}
 	}
 	return err
-}
-
-// keepFindings writes the trace of each finding's shortest run.
-func keepFindings(doc *report.Sweep, sources []source, dir string) error {
-	for i := range doc.Violations {
-		f := &doc.Violations[i]
-		for _, s := range sources {
-			if s.Name != f.Scenario {
-				continue
-			}
-			f.Capsule = filepath.Join(dir, fileName(f.Scenario+"-"+f.Protocol+"-"+f.Property)+".jsonl")
-			if err := keepRun(f, &s, f.Capsule); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func keepRun(f *report.Finding, s *source, name string) error {
-	seed, err := strconv.ParseUint(f.Seed, 10, 64)
-	if err != nil {
-		return err
-	}
-	out, err := createFile(name)
-	if err != nil {
-		return err
-	}
-	defer out.Discard()
-	if err := writeRun(out, sim.Spec{Scenario: s.Scenario, Protocol: f.Protocol, Seed: seed}); err != nil {
-		return err
-	}
-	return out.Commit()
-}
-
-// writeRun makes a run and writes its trace.
-func writeRun(out *outFile, spec sim.Spec) error {
-	w := trace.NewWriter(out)
-	var failed error
-	spec.Header = func(h *trace.Header) { failed = w.WriteHeader(h) }
-	spec.Observe = func(ev *trace.Event) {
-		if failed == nil {
-			failed = w.Write(ev)
-		}
-	}
-	if _, err := sim.New().Run(spec); err != nil {
-		return err
-	}
-	if failed == nil {
-		failed = w.Flush()
-	}
-	if failed != nil {
-		return &errHarness{err: fmt.Errorf("%s: %w", out.name, failed)}
-	}
-	return nil
 }
 
 // fileName keeps of a text what any file system takes.

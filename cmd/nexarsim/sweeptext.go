@@ -86,6 +86,7 @@ func tellTotals(w io.Writer, p ink, doc *report.Sweep) {
 	for _, f := range doc.Unexpected() {
 		fmt.Fprintf(w, "%s %s by %s with %s, %s; the shortest is seed %s: %s\n", p.red("violated"), p.bold(f.Property), f.Scenario, f.Protocol, count(f.Count, "run"), f.Seed, f.Why)
 	}
+	tellCapsules(w, doc)
 	for _, m := range doc.Missing {
 		fmt.Fprintf(w, "%s %s: no run of %s with %s violated it, and the scenario expects that%s\n", p.red("missing"), p.bold(m.Property), m.Scenario, m.Protocol, leftToMerge(doc))
 	}
@@ -93,7 +94,7 @@ func tellTotals(w io.Writer, p ink, doc *report.Sweep) {
 		fmt.Fprintf(w, "%s did not fire in some of their runs; --json lists them\n", count(uint64(n), "fault"))
 	}
 	if n := len(doc.Skipped); n > 0 {
-		fmt.Fprintf(w, "%s of a scenario and protocol left out: %s\n", count(uint64(n), "combination"), strings.Join(firstOf(doc.Skipped), "; "))
+		fmt.Fprintf(w, "%s of a scenario and protocol left out, for want of a communicator or a workload; --json lists them\n", count(uint64(n), "combination"))
 	}
 	if doc.Interrupted {
 		fmt.Fprintf(w, "%s: not all runs were made\n", p.red("interrupted"))
@@ -107,6 +108,20 @@ func tellTotals(w io.Writer, p ink, doc *report.Sweep) {
 	}
 	if doc.Exit == report.Passed {
 		fmt.Fprintf(w, "%s: as expected\n", p.green("passed"))
+	}
+}
+
+// tellCapsules prints the files that were written, each with the first cause that it is of.
+func tellCapsules(w io.Writer, doc *report.Sweep) {
+	told := map[string]bool{}
+	for i := range doc.Violations {
+		f := &doc.Violations[i]
+		for _, c := range f.Causes {
+			if c.Capsule != "" && !told[c.Capsule] {
+				told[c.Capsule] = true
+				fmt.Fprintf(w, "kept %s: %s, %s\n", c.Capsule, f.Property, c.Cause)
+			}
+		}
 	}
 }
 

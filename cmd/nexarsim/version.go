@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nexarsim/checker/trace"
+	"nexarsim/sim/capsule"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -27,6 +28,12 @@ func (a *app) versionCommand() *cobra.Command {
 }
 
 func versionText() string {
+	return fmt.Sprintf("nexarsim %s\n%s %s/%s\nreads and writes: %s %d, %s %d\n", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH,
+		trace.Format, trace.Version, capsule.Format, capsule.Version)
+}
+
+// versionName is the version and, as far as the build knows it, the commit.
+func versionName() string {
 	version, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if info.Main.Version != "" {
@@ -41,6 +48,5 @@ func versionText() string {
 			}
 		}
 	}
-	return fmt.Sprintf("nexarsim %s%s\n%s %s/%s\nreads and writes: %s %d\n", version, revision,
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, trace.Format, trace.Version)
+	return version + revision
 }

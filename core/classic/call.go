@@ -42,7 +42,7 @@ func (n *Node) call(now core.Instant, in *core.Input, out *core.Effects) {
 	}
 }
 
-// releaseHold ends the oldest hold, or takes it out of the lock's queue.
+// releaseHold ends the oldest hold, or takes it out of the lock's queue: its call then ends without having held anything.
 func (n *Node) releaseHold(in *core.Input, out *core.Effects) {
 	done := core.Done{ID: in.ID, Call: in.Call}
 	i := slices.IndexFunc(n.calls, func(c call) bool { return c.op == core.CallHold })
@@ -51,7 +51,10 @@ func (n *Node) releaseHold(in *core.Input, out *core.Effects) {
 		out.PutDone(done)
 		return
 	}
-	t := n.calls[i].task
+	t, held := n.calls[i].task, n.calls[i].id
+	if n.lock.holder != t || n.lock.handed {
+		out.PutDone(core.Done{ID: held, Call: core.CallHold, Err: "hold: released before the lock was granted"})
+	}
 	n.calls = slices.Delete(slices.Clone(n.calls), i, i+1)
 	out.PutDone(done)
 	if n.lock.holder == t {

@@ -42,8 +42,10 @@ func (n *Node) AppendState(buf []byte) []byte {
 	buf = append(buf, n.wakes, n.armed)
 	if !n.cfg.ExternalDetector {
 		buf = appendUint(buf, uint64(n.monitor.next))
-		for _, at := range n.monitor.success {
-			buf = appendUint(buf, uint64(n.last-at))
+		for id, at := range n.monitor.success {
+			if core.NodeID(id) != n.self && !n.monitor.dead.Has(core.NodeID(id)) { // nobody tests these any more
+				buf = appendUint(buf, uint64(n.last-at))
+			}
 		}
 		for id := range timerCount {
 			if n.armed>>id&1 != 0 {
@@ -64,16 +66,22 @@ func (c *communicator) appendState(buf []byte) []byte {
 }
 
 func (o *orchestrator) appendState(buf []byte, n *Node) []byte {
+	if o.stage == stageOver {
+		return append(buf, byte(o.stage), o.stale)
+	}
+	// What a reader has seen counts while somebody is going to look, and then only whether it is the latest.
+	runs := o.stage == stageIdle || o.stage == stageTell
+	recovers := o.stage >= stageSurvey && o.stage <= stageReader
 	var bits byte
-	for i, b := range []bool{o.waiting, o.shutdown, n.watch.version != o.seen, n.watch.version != o.raceSeen, n.watch.version != o.handled, n.watch.version != 0} {
+	for i, b := range [...]bool{
+		o.waiting, o.shutdown, runs && n.watch.version != o.seen, o.stage.racing() && n.watch.version != o.raceSeen,
+		recovers && n.repair.mends(Replay) && n.watch.version != o.handled,
+	} {
 		if b {
 			bits |= 1 << i
 		}
 	}
 	buf = append(buf, byte(o.stage), bits, o.stale)
-	if o.stage == stageOver {
-		return buf
-	}
 	buf = o.dead.AppendState(buf)
 	buf = append(buf, byte(o.leader), byte(o.place), byte(o.place>>8))
 	buf = o.union.AppendState(buf)
@@ -126,6 +134,9 @@ func (n *Node) appendCalls(buf []byte) []byte {
 		c := &n.calls[i]
 		buf = append(buf, byte(c.task), byte(c.op), byte(c.step), byte(c.step>>8))
 		buf = appendUint(buf, uint64(c.number))
+		if c.op == core.CallAllReduce && c.buf == nil {
+			buf = appendUint(buf, uint64(c.value)) // of a call that still waits for the lock
+		}
 		for _, v := range c.buf {
 			buf = appendUint(buf, uint64(v))
 		}

@@ -56,10 +56,15 @@ func placeOf(m *core.Message) uint32 { return uint32(m.Num) }
 
 func tagOf(m *core.Message) uint32 { return uint32(m.Num >> 32) }
 
+// put takes a chunk in. One whose place was taken before is dropped, as a stream never gives anything twice.
 func (l *dataLane) put(it item) {
+	place := placeOf(&it.msg)
 	at := len(l.early)
-	for at > 0 && placeOf(&l.early[at-1].msg) > placeOf(&it.msg) {
+	for at > 0 && placeOf(&l.early[at-1].msg) > place {
 		at--
+	}
+	if place < l.next || at > 0 && placeOf(&l.early[at-1].msg) == place {
+		return
 	}
 	l.early = append(l.early, item{})
 	copy(l.early[at+1:], l.early[at:])

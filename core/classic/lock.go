@@ -41,7 +41,7 @@ func (l *lock) leave(t task) {
 // release passes the lock on. Its next holder runs in a step of its own.
 func (n *Node) release(out *core.Effects) {
 	l := &n.lock
-	l.holder, l.handed = nobody, false
+	l.holder = nobody
 	if len(l.queue) > 0 {
 		l.holder, l.handed = l.queue[0], true
 		l.queue = append([]task(nil), l.queue[1:]...)

@@ -37,8 +37,8 @@ func (n *Node) beat(now core.Instant, out *core.Effects) {
 // beaten ends one heartbeat. "Success = the local send returned without error. Received heartbeats are never looked at."
 func (n *Node) beaten(now core.Instant, success bool, out *core.Effects) {
 	peer := n.monitor.next
-	if int(peer) >= n.world {
-		return
+	if n.cfg.ExternalDetector || n.status == fresh || n.armed>>timerTick&1 != 0 || int(peer) >= n.world {
+		return // no tick is under way
 	}
 	if success {
 		n.monitor.success[peer] = now

@@ -41,8 +41,9 @@ const (
 )
 
 const (
-	wakeWatch uint32 = 1 + iota // the orchestrator: something was published
-	wakeLock                    // whoever was given the lock
+	wakeWatch    uint32 = 1 + iota // the orchestrator: something was published
+	wakeLock                       // whoever was given the lock
+	wakeShutdown                   // the orchestrator: it is to end, and something was published as well
 )
 
 // Node is one process of nexar 0.1.2: monitor, watch, orchestrator and an application that calls. Make one with New.
@@ -159,7 +160,7 @@ func (n *Node) start(now core.Instant, phase int64, out *core.Effects) {
 	if !n.cfg.ExternalDetector {
 		n.arm(timerTick, now+core.Instant(phase), out)
 	}
-	n.orchestrate(now, out) // the run loop takes the lock once to get its reader of the watch; nobody else can hold it yet
+	n.orchestrate(now, out) // the run loop takes the lock once to get its reader of the watch
 }
 
 func (n *Node) fire(now core.Instant, id core.TimerID, out *core.Effects) {
@@ -186,6 +187,8 @@ func (n *Node) wake(now core.Instant, id uint32, out *core.Effects) {
 		n.published(now, out)
 	case wakeLock:
 		n.granted(now, out)
+	case wakeShutdown:
+		n.stopped(out)
 	}
 }
 

@@ -60,13 +60,32 @@ func (n *Node) orchestrate(now core.Instant, out *core.Effects) {
 		}
 		n.orchestrateLocked(now, out)
 	case stageIdle:
-		// "Shutdown is looked at only between recoveries."
-		if o.shutdown {
-			n.finish(core.EndShutdown, "", out)
-		} else if n.watch.version != o.seen {
-			n.ask(wakeWatch, out)
-		}
+		n.idle(out)
 	case stageVotes, stageAnnounce, stageVote, stageAnswer, stageOver:
+	}
+}
+
+// idle is run's select. "Shutdown is looked at only between recoveries", and "when two branches of a select are ready,
+// either may be taken": each is a wake then, and the driver says which comes first.
+func (n *Node) idle(out *core.Effects) {
+	o := &n.orch
+	news := n.watch.version != o.seen
+	if o.shutdown && !news {
+		n.finish(core.EndShutdown, "", out)
+		return
+	}
+	if o.shutdown {
+		n.ask(wakeShutdown, out)
+	}
+	if news {
+		n.ask(wakeWatch, out)
+	}
+}
+
+// stopped is the branch of run's select that the application's shutdown makes ready.
+func (n *Node) stopped(out *core.Effects) {
+	if n.orch.stage == stageIdle && n.orch.shutdown {
+		n.finish(core.EndShutdown, "", out)
 	}
 }
 

@@ -89,7 +89,8 @@ func (n *Node) receive(now core.Instant, from core.Rank, kind core.Kind, out *co
 			n.fail(fmt.Sprintf("recovery failed: unknown peer: rank %d", from), out)
 			return item{}, false
 		case readDisconnected:
-			// "A round that ends in 'peer disconnected r': add r, go to 1."
+			// "A round that ends in 'peer disconnected r': add r, go to 1." It is a belief that no publication has told.
+			out.Believe(n.comm.members[from], true)
 			n.dropRound(out)
 			n.orch.dead = n.orch.dead.With(core.NodeID(from))
 			n.to(stageSurvey, now, out)

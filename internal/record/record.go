@@ -30,6 +30,9 @@ type Recorder struct {
 	view trace.View
 	note trace.Notice
 	act  trace.Act
+
+	call  trace.Operation
+	calls []caller // by node, as far as one has called
 }
 
 // New makes a recorder.
@@ -38,7 +41,7 @@ func New() *Recorder { return &Recorder{} }
 // Reset begins a new run.
 func (r *Recorder) Reset(sink Sink, full bool, names func(core.Kind) string) {
 	r.sink, r.full, r.names, r.seq = sink, full, names, 0
-	r.sent = nil
+	r.sent, r.calls = nil, r.calls[:0]
 	if full {
 		r.sent = make(map[uint64]uint64)
 	}

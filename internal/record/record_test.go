@@ -27,8 +27,14 @@ func anInput(t *rapid.T) (core.Instant, core.Input) {
 		Phase: rapid.Int64().Draw(t, "phase"),
 		Err:   rapid.String().Draw(t, "err"),
 	}
-	if rapid.Bool().Draw(t, "deliver") {
+	switch rapid.IntRange(0, 3).Draw(t, "sort") {
+	case 0, 1:
 		in.Kind = core.InDeliver
+	case 2:
+		in.Kind, in.Call = core.InCall, core.CallAllReduce
+	}
+	if in.Kind == core.InCall && in.Call == core.CallAllReduce {
+		in.Value = rapid.Int64().Draw(t, "value")
 	}
 	if in.Kind == core.InDeliver {
 		ids := rapid.SliceOfN(rapid.Int32Range(0, 4095), 0, 20).Draw(t, "set")
@@ -137,6 +143,14 @@ func everything(r *Recorder) {
 	r.Panic(24, 1, "boom", 0)
 	r.Input(25, 1, 57, []byte{1, 2})
 	r.Busy(26, 1, 9000)
+	r.Call(27, 1, &core.Input{Kind: core.InCall, Call: core.CallHold, ID: 8}, 1, 4)
+	reduce := core.Input{Kind: core.InCall, Call: core.CallAllReduce, ID: 9, Value: core.Contribution(1, r.CallNumber(1, core.CallAllReduce))}
+	r.Call(28, 1, &reduce, 1, 4)
+	r.Call(29, 1, &core.Input{Kind: core.InCall, Call: core.CallSplit, ID: 10}, 1, 0)
+	r.Done(30, 1, &core.Done{ID: 9, Call: core.CallAllReduce, Result: "2007"}, 2, 7)
+	r.Done(31, 1, &core.Done{ID: 8, Call: core.CallHold}, 2, 7)
+	r.Done(32, 1, &core.Done{ID: 10, Call: core.CallSplit, Err: "a \"b\""}, 2, 0)
+	r.Done(33, 1, &core.Done{ID: 10, Call: core.CallBarrier, Result: "a \"b\""}, 2, 0)
 }
 
 const everyLine = `{"seq":1,"t":10,"node":2,"ev":"crash","silent":true}
@@ -156,6 +170,11 @@ const everyLine = `{"seq":1,"t":10,"node":2,"ev":"crash","silent":true}
 {"seq":15,"t":24,"node":1,"ev":"panic","error":"boom"}
 {"seq":16,"t":25,"node":1,"ev":"input","n":57,"in":"AQI="}
 {"seq":17,"t":26,"node":1,"ev":"busy","n":9000}
+{"seq":18,"cause":4,"t":28,"node":1,"ev":"call","op":"allreduce","phase":"start","n":1,"value":"1002","epoch":1}
+{"seq":19,"t":29,"node":1,"ev":"call","op":"split","phase":"start","n":1,"epoch":1}
+{"seq":20,"cause":7,"t":30,"node":1,"ev":"call","op":"allreduce","phase":"end","n":1,"value":"2007","epoch":2}
+{"seq":21,"cause":19,"t":32,"node":1,"ev":"call","op":"split","phase":"end","n":1,"epoch":2,"error":"a \"b\""}
+{"seq":22,"t":33,"node":1,"ev":"call","op":"barrier","phase":"end","n":0,"value":"a \"b\"","epoch":2}
 `
 
 // TestEveryLine writes one line of each kind.
@@ -190,7 +209,7 @@ func TestWhatAJudgeNeeds(t *testing.T) {
 		t.Error("full")
 	}
 	everything(r)
-	want := strings.Fields("crash pause resume cut deliver suspect trust install event event end panic input busy")
+	want := strings.Fields("crash pause resume cut deliver suspect trust install event event end panic input busy call call call call call")
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Error(diff)
 	}

@@ -250,6 +250,11 @@ func (d *Sweep) checkFindings() *DocError {
 		if _, err := seeds.One(f.Seed); err != nil {
 			return at("seed", err.Error())
 		}
+		for k := range f.Causes {
+			if _, err := seeds.One(f.Causes[k].Seed); err != nil {
+				return at(fmt.Sprintf("causes[%d].seed", k), err.Error())
+			}
+		}
 	}
 	return nil
 }

@@ -113,16 +113,36 @@ func (m *merger) addFinding(f Finding) {
 	key := [3]string{f.Scenario, f.Protocol, f.Property}
 	i, known := m.findings[key]
 	if !known {
+		f.Causes = joinCauses([]Cause{}, f.Causes)
 		m.findings[key] = len(m.Violations)
 		m.Violations = append(m.Violations, f)
 		return
 	}
 	old := &m.Violations[i]
 	count, live := old.Count+f.Count, old.Liveness && f.Liveness
+	causes := joinCauses(old.Causes, f.Causes)
 	if f.Steps < old.Steps || f.Steps == old.Steps && seedLess(f.Seed, old.Seed) {
 		*old = f
 	}
-	old.Count, old.Liveness = count, live
+	old.Count, old.Liveness, old.Causes = count, live, causes
+}
+
+// joinCauses adds one list of causes to another, which is in order.
+func joinCauses(all, more []Cause) []Cause {
+	for _, c := range more {
+		i, known := slices.BinarySearchFunc(all, c.Cause, func(o Cause, cause string) int { return strings.Compare(o.Cause, cause) })
+		if !known {
+			all = slices.Insert(all, i, c)
+			continue
+		}
+		old := &all[i]
+		count := old.Count + c.Count
+		if c.Steps < old.Steps || c.Steps == old.Steps && seedLess(c.Seed, old.Seed) {
+			*old = c
+		}
+		old.Count = count
+	}
+	return all
 }
 
 func seedLess(a, b string) bool {

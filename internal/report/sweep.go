@@ -54,6 +54,17 @@ type Finding struct {
 	Reported bool   `json:"reported_only,omitempty"` // neither expected nor held against the protocol
 	Liveness bool   `json:"liveness"`
 	Why      string `json:"why"`
+
+	Causes []Cause `json:"causes"`
+}
+
+// Cause is those of a finding's runs that look like one: what is wrong is told by sentences of one shape.
+type Cause struct {
+	Cause   string `json:"cause"`
+	Seed    string `json:"seed"` // of the run with the fewest steps, ties to the least seed
+	Steps   uint64 `json:"steps"`
+	Count   uint64 `json:"count"`
+	Capsule string `json:"capsule"` // the file that keeps it; empty if none was written
 }
 
 // Missing is a property that runs of one scenario and protocol had to break and did not.
@@ -116,7 +127,7 @@ func NewSweep(of *Sweeping, r *sim.SweepResult, elapsed time.Duration) *Sweep {
 	for _, f := range r.Findings {
 		d.Violations = append(d.Violations, Finding{
 			Scenario: f.Scenario, Protocol: f.Protocol, Seed: strconv.FormatUint(f.Seed, 10), Property: f.Property,
-			Steps: f.Steps, Count: f.Count, Liveness: f.Liveness, Why: f.Why,
+			Steps: f.Steps, Count: f.Count, Liveness: f.Liveness, Why: f.Why, Causes: newCauses(f.Causes),
 		})
 	}
 	for _, u := range r.Unfired {
@@ -130,6 +141,14 @@ func NewSweep(of *Sweeping, r *sim.SweepResult, elapsed time.Duration) *Sweep {
 	}
 	d.judge(of.Shard.Of <= 1)
 	return d
+}
+
+func newCauses(causes []sim.Cause) []Cause {
+	all := make([]Cause, len(causes))
+	for i, c := range causes {
+		all[i] = Cause{Cause: c.Shape, Seed: strconv.FormatUint(c.Seed, 10), Steps: c.Steps, Count: c.Count}
+	}
+	return all
 }
 
 // Interrupt marks a sweep that was ended before all its runs were made. What it found stands; what it did not find says

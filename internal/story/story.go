@@ -73,7 +73,7 @@ func (s *Story) teller(node int) *teller {
 // Observe takes the next line of the trace. It keeps nothing of it.
 func (s *Story) Observe(ev *trace.Event) {
 	switch ev.Kind {
-	case trace.Drop, trace.Input, trace.Call, trace.Verdict:
+	case trace.Drop, trace.Input, trace.Verdict:
 		return
 	case trace.Deliver:
 		s.begin(ev, ev.Msg.Type+" from "+fmt.Sprint(ev.From)+": ")
@@ -88,7 +88,7 @@ func (s *Story) Observe(ev *trace.Event) {
 		s.add(line{number: s.number(), t: ev.T, node: node, text: actText(ev)}, true)
 		return
 	}
-	if !s.step.open || s.step.node != ev.Node || s.step.t != ev.T {
+	if called := ev.Kind == trace.Call && ev.Call.Phase == "start"; called || !s.step.open || s.step.node != ev.Node || s.step.t != ev.T {
 		s.begin(ev, "")
 	}
 	if ev.Kind == trace.Send {
@@ -148,7 +148,8 @@ func (s *Story) effect(ev *trace.Event) {
 		clear(n.told)
 	}
 	st.parts = append(st.parts, text)
-	st.sending, st.major = "", true
+	st.sending = ""
+	st.major = st.major || ev.Kind != trace.Call || ev.Call.Error != ""
 }
 
 // flush ends the current step.

@@ -119,3 +119,28 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestTellCalls: a call is told where it starts and where it ends, each start in a line of its own.
+func TestTellCalls(t *testing.T) {
+	call := func(t int64, node int, c trace.Operation) *trace.Event {
+		return &trace.Event{T: t, Node: node, Kind: trace.Call, Call: &c}
+	}
+	data := &trace.Event{T: second, Node: 0, Kind: trace.Send, To: 1, Msg: &trace.Message{Type: "data", Coordinator: -1}}
+	got := told(2, 200,
+		call(second, 0, trace.Operation{Op: "allreduce", Phase: "start", N: 2, Value: `"2001"`}),
+		data,
+		call(second, 0, trace.Operation{Op: "barrier", Phase: "start", N: 1}),
+		&trace.Event{T: 2 * second, Node: 0, Kind: trace.Deliver, From: 1, Used: true, Msg: &trace.Message{Type: "data"}},
+		call(2*second, 0, trace.Operation{Op: "allreduce", Phase: "end", N: 2, Value: `"4003"`}),
+		call(3*second, 0, trace.Operation{Op: "barrier", Phase: "end", N: 1, Error: "timed out"}),
+	)
+	want := `       time  0       1
+    1.0000s  calls allreduce 2 with "2001"; data to 1
+    1.0000s  calls barrier 1
+    2.0000s  data from 1: allreduce 2 ends with "4003"
+    3.0000s  barrier 1 FAILS: timed out
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

@@ -55,12 +55,31 @@ func effectText(ev *trace.Event) string {
 			return fmt.Sprintf("ends: %s: %s", ev.Why, clip(ev.Error))
 		}
 		return "ends: " + ev.Why
+	case trace.Call:
+		return callText(ev.Call)
 	case trace.Panic:
 		return "PANICS: " + clip(ev.Error)
 	case trace.Busy:
 		return fmt.Sprintf("takes %d steps within one heartbeat interval", ev.N)
 	}
 	return ""
+}
+
+// callText tells the beginning or the end of a call of the application.
+func callText(c *trace.Operation) string {
+	text := fmt.Sprintf("%s %d", c.Op, c.N)
+	switch {
+	case c.Phase == "start":
+		text = "calls " + text
+	case c.Error != "":
+		return text + " FAILS: " + clip(c.Error)
+	default:
+		text += " ends"
+	}
+	if c.Value != "" {
+		text += " with " + clip(c.Value)
+	}
+	return text
 }
 
 // actText tells what the environment did.

@@ -1,0 +1,167 @@
+package corpus
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+
+	"nexarsim/internal/story"
+	"nexarsim/sim"
+	"nexarsim/sim/capsule"
+)
+
+// Entry is one capsule with its record.
+type Entry struct {
+	Record
+	Capsule *capsule.Capsule
+
+	Replays []Replay // after Replay: the capsule's own protocol first
+	Story   string   // of the replay on the capsule's own protocol
+}
+
+// Replay is what became of a capsule on one protocol.
+type Replay struct {
+	Protocol string
+	*sim.Replayed
+}
+
+// Load reads the capsules of a directory with their records. A capsule without a record is an error, as is a record
+// without its capsule.
+func Load(dir string) ([]Entry, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("load corpus: %w", err)
+	}
+	var all []Entry
+	for _, r := range Records() {
+		c, err := capsule.ReadFile(filepath.Join(dir, r.File))
+		if err != nil {
+			return nil, fmt.Errorf("load corpus: %w", err)
+		}
+		all = append(all, Entry{Record: r, Capsule: c})
+		names = slices.DeleteFunc(names, func(n string) bool { return filepath.Base(n) == r.File })
+	}
+	if len(names) > 0 {
+		sort.Strings(names)
+		return nil, fmt.Errorf("load corpus: no record of %s", strings.Join(names, ", "))
+	}
+	return all, nil
+}
+
+// ladder is the rungs on which a capsule of classic is replayed.
+func ladder() []string {
+	return []string{"classic", "classic+replay", "classic+routers", "classic+numbering", "classic+epoch"}
+}
+
+// Replay replays the capsule on its own protocol and, if that is classic or a rung, on the others.
+func (e *Entry) Replay() error {
+	protocols := []string{e.Capsule.Protocol}
+	if slices.Contains(ladder(), e.Capsule.Protocol) {
+		for _, p := range ladder() {
+			if p != e.Capsule.Protocol {
+				protocols = append(protocols, p)
+			}
+		}
+	}
+	e.Replays = nil
+	for _, p := range protocols {
+		spec := sim.ReplaySpec{Capsule: e.Capsule, Protocol: p}
+		told := story.New()
+		if len(e.Replays) == 0 {
+			spec.Observe = told.Observe
+		}
+		r, err := sim.New().Replay(spec)
+		if err != nil {
+			return fmt.Errorf("replay %s with %s: %w", e.File, p, err)
+		}
+		if len(e.Replays) == 0 {
+			var b bytes.Buffer
+			told.Print(&b, r.World, storyLines)
+			e.Story = b.String()
+		}
+		e.Replays = append(e.Replays, Replay{p, r})
+	}
+	return nil
+}
+
+// storyLines is how long a story may be.
+const storyLines = 24
+
+// On is the replay on a protocol.
+func (e *Entry) On(protocol string) *Replay {
+	for i := range e.Replays {
+		if e.Replays[i].Protocol == protocol {
+			return &e.Replays[i]
+		}
+	}
+	return nil
+}
+
+// Repaired is the rungs from the one that repairs the bug on; none if no rung does.
+func (e *Entry) Repaired() []string {
+	at := slices.Index(ladder(), e.RepairedBy)
+	if at < 0 {
+		return nil
+	}
+	return ladder()[at:]
+}
+
+// Left is the rungs that contain the bug: those below the one that repairs it, and not below the one that it was found on.
+func (e *Entry) Left() []string {
+	rungs := ladder()
+	from := slices.Index(rungs, e.Capsule.Protocol)
+	to := slices.Index(rungs, e.RepairedBy)
+	if from < 0 {
+		return nil
+	}
+	if to < 0 {
+		to = len(rungs)
+	}
+	return rungs[from:to]
+}
+
+// Crashes is how many nodes the capsule lets die.
+func (e *Entry) Crashes() int {
+	n := 0
+	for i := range e.Capsule.Decisions {
+		d := &e.Capsule.Decisions[i]
+		switch {
+		case d.Kind == capsule.Act && d.Fault.Act.Kind.String() == "crash":
+			n += len(d.Fault.Act.Nodes)
+		case d.Kind == capsule.Next && d.Step.Do == "crash":
+			n++
+		}
+	}
+	return n
+}
+
+// Lost says what a capsule has lost of its power: the empty text, or what is wrong.
+func (e *Entry) Lost() string {
+	for _, p := range e.Left() {
+		if r := e.On(p); p == e.Capsule.Protocol && r.Outcome != sim.Reproduced {
+			return fmt.Sprintf("%s: with %s %s at %s (nearest: %s), expected reproduced", e.File, p, r.Outcome, r.Missing, r.Nearest)
+		}
+	}
+	for _, p := range e.Repaired() {
+		if r := e.On(p); r.Outcome != sim.Fixed {
+			return fmt.Sprintf("%s: with %s %s at %s (nearest: %s), expected fixed", e.File, p, r.Outcome, r.Missing, r.Nearest)
+		}
+	}
+	if r := e.On(e.Capsule.Protocol); !r.Same {
+		return fmt.Sprintf("%s: the replay's digest is %s, the capsule says %s: seal it anew with nexarsim shrink", e.File, r.DigestText(), e.Capsule.Digest)
+	}
+	return ""
+}
+
+// ReadmeName is the corpus' own page.
+const ReadmeName = "README.md"
+
+// Current tells whether a generated file holds what it should.
+func Current(name string, want []byte) bool {
+	have, err := os.ReadFile(name)
+	return err == nil && bytes.Equal(have, want)
+}

@@ -1,0 +1,99 @@
+package record
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"nexarsim/checker/trace"
+	"nexarsim/core"
+)
+
+// caller is what is remembered of one node's collective calls: how many it has made of each kind, and which are in flight.
+type caller struct {
+	made [collectives]uint64
+	open []openCall
+}
+
+// openCall is a call that has not ended: a machine names it by its ID, a trace by its number.
+type openCall struct {
+	id, n uint64
+	op    core.CallOp
+	line  uint64 // of its start
+}
+
+// collectives is how many kinds of collective call there are.
+const collectives = int(core.CallAllReduce-core.CallSplit) + 1
+
+func (r *Recorder) caller(node int) *caller {
+	for len(r.calls) <= node {
+		if len(r.calls) < cap(r.calls) {
+			r.calls = r.calls[:len(r.calls)+1]
+			c := &r.calls[len(r.calls)-1]
+			c.made, c.open = [collectives]uint64{}, c.open[:0]
+			continue
+		}
+		r.calls = append(r.calls, caller{})
+	}
+	return &r.calls[node]
+}
+
+// CallNumber is the number that a node's next call of a collective operation will have: each node counts from 1, each
+// operation for itself, so that the same call at several nodes has one number.
+func (r *Recorder) CallNumber(node int, op core.CallOp) uint64 {
+	return r.caller(node).made[op-core.CallSplit] + 1
+}
+
+// Call records that the application calls a collective operation; epoch is the node's. It gives the line that caused what
+// follows: the other calls make none, and then that is what caused the call.
+func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cause uint64) uint64 {
+	if !in.Call.Collective() {
+		return cause
+	}
+	c := r.caller(node)
+	n := &c.made[in.Call-core.CallSplit]
+	*n++
+	r.call = trace.Operation{Op: in.Call.String(), Phase: "start", N: *n, Epoch: uint64(epoch)}
+	if in.Call == core.CallAllReduce {
+		r.call.Value = quote(strconv.FormatInt(in.Value, 10))
+	}
+	r.ev.Call = &r.call
+	line := r.emit(t, node, trace.Call, cause)
+	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line})
+	return line
+}
+
+// Done records how a collective call ended; epoch is the node's. Where nothing else in the trace made it end (a timeout
+// did), the call itself is the cause. One that the node was never asked for has the number 0: what a machine answers,
+// however absurd, is the judge's matter.
+func (r *Recorder) Done(t int64, node int, d *core.Done, epoch core.Epoch, cause uint64) {
+	if !d.Call.Collective() {
+		return
+	}
+	o := r.caller(node).close(d)
+	if cause == 0 {
+		cause = o.line
+	}
+	r.call = trace.Operation{Op: d.Call.String(), Phase: "end", N: o.n, Epoch: uint64(epoch), Error: d.Err}
+	if d.Result != "" {
+		r.call.Value = quote(d.Result)
+	}
+	r.ev.Call = &r.call
+	r.emit(t, node, trace.Call, cause)
+}
+
+// close takes a call out of those in flight; the zero openCall if it is not among them.
+func (c *caller) close(d *core.Done) openCall {
+	for i, o := range c.open {
+		if o.id == d.ID && o.op == d.Call {
+			c.open = append(c.open[:i], c.open[i+1:]...)
+			return o
+		}
+	}
+	return openCall{}
+}
+
+// quote writes a text as a JSON string. Bytes that are no UTF-8 become U+FFFD.
+func quote(s string) string {
+	b, _ := json.Marshal(s) // a string never fails
+	return string(b)
+}

@@ -41,7 +41,7 @@ func (a *app) clusterCommand() *cobra.Command {
 what each has recorded into one trace, and judges that: the same judge as for simulated runs, and each member's core fed
 its recorded inputs again (conformance). A crash is kill -9; a silent one is a stop for good; a pause is SIGSTOP and SIGCONT;
 acts on links go through a proxy for each pair. What has no real counterpart is named and refused. Without SCENARIO the
-group has five members that beat ten times a second.`,
+group has five members that beat ten times a second (more than ten members: twice).`,
 		Example:           "  nexarsim cluster --world 5 --kill 4@1s --kill 0@1050ms",
 		ValidArgsFunction: completeScenarios,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.cluster(&f, args) },
@@ -102,12 +102,25 @@ func clusterRefusal(err error) error {
 const plain = `name: cluster
 about: Real processes that are killed and stopped as the command line says.
 world: %d
-config: {heartbeat_interval: 100ms, heartbeat_timeout: 1s, recovery_timeout: 2s}
+config: {heartbeat_interval: %s, recovery_timeout: 2s}
 duration: 2s
 settle: 3s
 `
 
 const plainWorld = 5
+
+// plainScenario makes it. Many members on one machine beat more slowly: each beats to all the others.
+func plainScenario(world int) (*scenarios.Scenario, error) {
+	durations := "100ms, heartbeat_timeout: 1s"
+	if world > 2*plainWorld {
+		durations = "500ms, heartbeat_timeout: 5s"
+	}
+	sc, err := scenarios.Parse("cluster", fmt.Appendf(nil, plain, world, durations))
+	if err != nil {
+		return nil, fmt.Errorf("the plain scenario: %w", err)
+	}
+	return sc, nil
+}
 
 // scenario is the one that is named, or the plain one, with the flags' kills and pauses.
 func (f *clusterFlags) scenario(args []string) (*scenarios.Scenario, string, error) {
@@ -120,9 +133,9 @@ func (f *clusterFlags) scenario(args []string) (*scenarios.Scenario, string, err
 		if f.world == 0 {
 			f.world = plainWorld
 		}
-		made, err := scenarios.Parse("cluster", fmt.Appendf(nil, plain, f.world))
+		made, err := plainScenario(f.world)
 		if err != nil {
-			return nil, "", fmt.Errorf("the plain scenario: %w", err)
+			return nil, "", err
 		}
 		sc = *made
 	} else {

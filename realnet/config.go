@@ -20,6 +20,11 @@ type Member struct {
 // Constructor makes the machine that a group drives.
 type Constructor func(core.Setup) (core.Machine, error)
 
+// Watch sees what a member's machine does: each input after the machine has taken it and before anything is performed (e is
+// nil), and then each effect after it was performed. It is called by the goroutine that owns the machine: while it has not
+// returned, this member does nothing, as if it were stopped at that moment. That is what it is for.
+type Watch func(in *core.Input, e *core.Effect, out *core.Effects)
+
 // Witness says whose death may be taken for certain when an idle TCP connection to it ends.
 type Witness uint8
 
@@ -45,6 +50,7 @@ type Config struct {
 	Witness   Witness
 	Idle      time.Duration // a connection on which nothing arrives for so long is closed; 0: 30 s
 	Logger    *slog.Logger  // nil: nothing is logged
+	Watch     Watch         // nil: nobody watches
 	QlogTrace bool          // write qlog files to the directory that the environment's QLOGDIR names
 }
 

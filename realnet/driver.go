@@ -359,8 +359,16 @@ func (d *driver) step(in *core.Input) {
 		d.fail(now, err)
 		return
 	}
+	d.watch(in, nil)
 	for i, list := 0, d.out.List(); i < len(list) && !d.mute; i++ {
 		d.perform(now, &list[i])
+		d.watch(in, &list[i])
+	}
+}
+
+func (d *driver) watch(in *core.Input, e *core.Effect) {
+	if d.g.cfg.Watch != nil {
+		d.g.cfg.Watch(in, e, &d.out)
 	}
 }
 

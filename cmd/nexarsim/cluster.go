@@ -359,7 +359,7 @@ func (j *judgedCluster) document(f *clusterFlags, elapsed time.Duration) (*repor
 	doc := &report.Run{
 		Scenario: j.plan.Scenario.Name, Protocol: j.plan.Protocol, Seed: strconv.FormatUint(j.plan.Seed, 10), World: j.plan.World,
 		Drawn: j.plan.Drawn, Digest: noDigest, Steps: j.res.Steps, Messages: j.res.Messages, Installs: j.res.Installs,
-		VirtualMS: j.res.End / 1e6, ElapsedMS: elapsed.Milliseconds(), Missing: judged.Missing, Unfired: []string{}, Trace: f.trace,
+		VirtualMS: j.res.End / 1e6, ElapsedMS: elapsed.Milliseconds(), Missing: judged.Missing, Unfired: append([]string{}, j.res.Unfired...), Trace: f.trace,
 	}
 	doc.SetVerdict(&j.verdict)
 	facts := report.Facts{Malformed: len(doc.Malformed) > 0, Judged: []expect.Judgement{judged}}

@@ -55,6 +55,8 @@ type ran struct {
 	last    map[int]*trace.View // what each member installed last
 	ends    map[int]string
 	told    map[int][]string
+	sends   map[int]int // proposals by sender, and those that arrived
+	heard   map[int]int
 }
 
 // runScenario makes a real run and judges it from its trace alone.
@@ -85,7 +87,7 @@ func runScenario(t testing.TB, text string, world int, protocol string, seed uin
 
 func judge(t testing.TB, res *cluster.Result, text []byte) *ran {
 	t.Helper()
-	r := &ran{res: res, text: text, last: map[int]*trace.View{}, ends: map[int]string{}, told: map[int][]string{}}
+	r := &ran{res: res, text: text, last: map[int]*trace.View{}, ends: map[int]string{}, told: map[int][]string{}, sends: map[int]int{}, heard: map[int]int{}}
 	d, err := trace.NewReader(bytes.NewReader(text), "merged")
 	if err != nil {
 		t.Fatal(err)
@@ -120,6 +122,14 @@ func judge(t testing.TB, res *cluster.Result, text []byte) *ran {
 
 func (r *ran) note(ev *trace.Event) {
 	switch ev.Kind {
+	case trace.Send, trace.Deliver:
+		count := r.sends
+		if ev.Kind == trace.Deliver {
+			count = r.heard
+		}
+		if ev.Msg.Type == "agreement" {
+			count[int(ev.ID)%5]++ // an id is its sender's number, plus a multiple of the world
+		}
 	case trace.Install:
 		v := *ev.Install
 		v.Members = append([]int(nil), v.Members...)

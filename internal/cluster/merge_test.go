@@ -99,7 +99,7 @@ func TestMergeRefuses(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for _, s := range []struct{ line, says string }{
 		{"faults: [{at: 1s, crash: [1], silent: true}, {at: 1s, pause: [0], for: 1s}, {at: 1s, loss: 0.1, for: 1s}]", ""},
-		{"faults: [{when: {node: 0, installs: 1}, crash: [0]}]", "faults[0]: when"},
+		{"faults: [{when: {node: 0, installs: 1}, crash: [0]}]", ""},
 		{"faults: [{at: 1s, suspect: [{by: 0, of: 1}]}]", "faults[0]: suspect"},
 		{"faults: [{at: 1s, skew: [{node: 0, rate: 1.01}]}]", "faults[0]: skew"},
 		{"faults: [{at: 1s, hold: [0], for: 1s}]", "faults[0]: hold"},

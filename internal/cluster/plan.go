@@ -45,6 +45,7 @@ type Plan struct {
 type act struct {
 	scenarios.Act
 	where string
+	when  *scenarios.Trigger // nil: it begins at a time
 	at    time.Duration
 	dur   time.Duration
 }
@@ -129,16 +130,13 @@ func refuseSettings(sc *scenarios.Scenario) (why []string) {
 
 func (p *Plan) fault(f *scenarios.Fault, i int, dice *rand.Rand) (why []string) {
 	where := fmt.Sprintf("faults[%d]", i)
-	switch {
-	case f.When != nil:
-		return []string{where + ": when: acts of a cluster begin at a time"}
-	case f.Random != nil:
+	if f.Random != nil {
 		return p.random(f.Random, where, dice)
 	}
 	if text := refuseAct(&f.Act); text != "" {
 		return []string{where + ": " + text}
 	}
-	p.acts = append(p.acts, act{f.Act, where, f.At, f.For})
+	p.acts = append(p.acts, act{f.Act, where, f.When, f.At, f.For})
 	return nil
 }
 
@@ -176,7 +174,7 @@ func (p *Plan) random(r *scenarios.Random, where string, dice *rand.Rand) (why [
 			longest := min(lastMax, max(2*time.Second, r.BetweenMax-r.BetweenMin))
 			dur = time.Second + time.Duration(dice.Int64N(int64(longest-time.Second)))
 		}
-		p.acts = append(p.acts, act{a, where, at, dur})
+		p.acts = append(p.acts, act{a, where, nil, at, dur})
 		p.Drawn = append(p.Drawn, p.acts[len(p.acts)-1].describe())
 	}
 	for _, id := range dice.Perm(p.World)[:min(in(r.Crashes), p.World)] {
@@ -219,13 +217,15 @@ func (a *act) describe() string {
 	return text
 }
 
-// length is how long the run lasts: the scenario's duration, and quiet time after the last act.
-func (p *Plan) length() time.Duration {
-	end := p.Scenario.Duration
+// triggers are those that a member watches for.
+func (p *Plan) triggers(node int) []trigger {
+	var all []trigger
 	for i := range p.acts {
-		end = max(end, p.acts[i].at+p.acts[i].dur+p.Scenario.Settle)
+		if t := p.acts[i].when; t != nil && t.Node == node {
+			all = append(all, trigger{*t, i})
+		}
 	}
-	return end
+	return all
 }
 
 // links tells whether packets have to go through the launcher: only acts on links need that.

@@ -36,6 +36,7 @@ type Result struct {
 	Steps    uint64 // inputs of members, and beginnings and ends of acts
 	Messages uint64
 	Installs uint64
+	Unfired  []string // acts whose moment never came
 }
 
 // certificateTime is how long a run's certificates are good for.
@@ -50,6 +51,7 @@ type launcher struct {
 	all     []*process
 	news    chan news
 	lines   []trace.Event // what the launcher has done
+	fired   []bool        // by act of the plan
 	origin  int64
 	done    chan struct{}
 }
@@ -58,6 +60,7 @@ type launcher struct {
 // process and no socket of the run is left. A member that fails of itself is an error; what it does otherwise is not.
 func Run(ctx context.Context, spec Spec) (*Result, error) {
 	l := &launcher{spec: &spec, plan: spec.Plan, net: newNetwork(spec.Plan.World), news: make(chan news), done: make(chan struct{})}
+	l.fired = make([]bool, len(spec.Plan.acts))
 	end, err := l.run(ctx)
 	l.close()
 	if err != nil {
@@ -66,6 +69,11 @@ func Run(ctx context.Context, spec Spec) (*Result, error) {
 	res, err := l.merge(end)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", spec.Plan.Scenario.Name, err)
+	}
+	for i, fired := range l.fired {
+		if !fired {
+			res.Unfired = append(res.Unfired, fmt.Sprintf("%s: %v", spec.Plan.acts[i].where, spec.Plan.acts[i].Kind))
+		}
 	}
 	return res, nil
 }
@@ -195,7 +203,7 @@ func (l *launcher) join(hellos []*helloReport) error {
 		}
 		p.tell(&order{Join: &joinOrder{
 			Self: id, Members: members, Core: l.plan.Core, Idle: int64(l.plan.Scenario.Network.IdleTimeout),
-			Certificate: cert, Authority: ca.Certificate(), Record: l.record(i), Log: l.spec.Logs != nil,
+			Certificate: cert, Authority: ca.Certificate(), Record: l.record(i), Triggers: l.plan.triggers(i), Log: l.spec.Logs != nil,
 		}})
 	}
 	return nil
@@ -223,57 +231,103 @@ func (l *launcher) members(self int, hellos []*helloReport) ([]realnet.Member, e
 // moment is the beginning or the end of an act.
 type moment struct {
 	at     time.Duration
-	act    *act
+	act    int
 	begins bool
 }
 
-// moments are those of a plan, in their order; of two at one time an end comes first.
-func (p *Plan) moments() []moment {
-	var all []moment
+// agenda is the moments that are still to come, and when the run ends if nothing more is added.
+type agenda struct {
+	moments []moment
+	end     time.Duration
+	settle  time.Duration
+}
+
+func (p *Plan) agenda() *agenda {
+	a := &agenda{end: p.Scenario.Duration, settle: p.Scenario.Settle}
 	for i := range p.acts {
-		a := &p.acts[i]
-		all = append(all, moment{a.at, a, true})
-		if a.dur > 0 {
-			all = append(all, moment{a.at + a.dur, a, false})
+		if p.acts[i].when == nil {
+			a.add(moment{p.acts[i].at, i, true})
 		}
 	}
-	sort.SliceStable(all, func(i, k int) bool {
-		if all[i].at != all[k].at {
-			return all[i].at < all[k].at
+	return a
+}
+
+// add puts a moment into its place; of two at one time an end comes first. There is quiet time owed after it.
+func (a *agenda) add(m moment) {
+	a.moments = append(a.moments, m)
+	sort.SliceStable(a.moments, func(i, k int) bool {
+		x, y := a.moments[i], a.moments[k]
+		if x.at != y.at {
+			return x.at < y.at
 		}
-		return !all[i].begins && all[k].begins
+		return !x.begins && y.begins
 	})
-	return all
+	a.end = max(a.end, m.at+a.settle)
 }
 
-// perform performs the acts, each at its time, until the run is over.
+// perform performs the acts, each at its time or when its moment comes, until the run is over.
 func (l *launcher) perform(ctx context.Context) error {
-	for _, m := range l.plan.moments() {
-		if err := l.wait(ctx, m.at); err != nil {
-			return err
+	a := l.plan.agenda()
+	for {
+		until := a.end
+		if len(a.moments) > 0 {
+			until = a.moments[0].at
 		}
-		l.act(m.act, m.begins)
+		triggered, node, err := l.wait(ctx, until)
+		switch {
+		case err != nil:
+			return err
+		case triggered >= 0:
+			l.begin(a, triggered)
+			if p := l.all[node]; !p.dead {
+				p.tell(&order{Go: true})
+			}
+		case len(a.moments) == 0:
+			return nil
+		default:
+			m := a.moments[0]
+			a.moments = a.moments[1:]
+			if m.begins {
+				l.begin(a, m.act)
+			} else {
+				l.act(&l.plan.acts[m.act], false)
+			}
+		}
 	}
-	return l.wait(ctx, l.plan.length())
 }
 
-// wait lets the members run until a time.
-func (l *launcher) wait(ctx context.Context, until time.Duration) error {
+// begin begins an act, and sees to its end.
+func (l *launcher) begin(a *agenda, i int) {
+	l.fired[i] = true
+	now := time.Duration(l.now())
+	if dur := l.plan.acts[i].dur; dur > 0 {
+		a.add(moment{now + dur, i, false})
+	}
+	a.end = max(a.end, now+a.settle)
+	l.act(&l.plan.acts[i], true)
+}
+
+// wait lets the members run until a time, or until a moment comes that an act waits for, at some node.
+func (l *launcher) wait(ctx context.Context, until time.Duration) (triggered, node int, err error) {
 	timer := time.NewTimer(until - time.Duration(l.now()))
 	defer timer.Stop()
 	for {
 		select {
 		case n := <-l.news:
 			if err := l.fault(&n); err != nil {
-				return err
+				return -1, 0, err
 			}
-			if n.report != nil && n.report.Install > 0 && l.spec.Notice != nil {
-				l.spec.Notice(n.node, n.report.Install)
+			switch r := n.report; {
+			case r == nil:
+			case r.Trigger != nil && *r.Trigger >= 0 && *r.Trigger < len(l.plan.acts):
+				return *r.Trigger, n.node, nil
+			case r.Install > 0 && l.spec.Notice != nil:
+				l.spec.Notice(n.node, r.Install)
 			}
 		case <-timer.C:
-			return nil
+			return -1, 0, nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return -1, 0, ctx.Err()
 		}
 	}
 }

@@ -133,3 +133,34 @@ func TestNobodyOutlivesTheLauncher(t *testing.T) {
 		t.Errorf("read %q from the pipe that all processes hold: %v", rest, err)
 	}
 }
+
+// TestMomentsOfTheProtocol: the leader is killed between the first and the second of its proposals, and whoever installs
+// the view without it is stopped right then. One moment never comes.
+func TestMomentsOfTheProtocol(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, `name: moments
+world: 5
+config: {heartbeat_interval: 300ms, heartbeat_timeout: 3s, recovery_timeout: 2s}
+duration: 1s
+settle: 4s
+faults:
+  - {at: 300ms, crash: [4]}
+  - {when: {node: 0, sends: agreement, nth: 1}, crash: [0]}
+  - {when: {node: 1, suspects: 0}, slow: {nodes: [3], by: 2ms}, for: 1s}
+  - {when: {node: 2, installs: 2}, pause: [2], for: 100ms}
+  - {when: {node: 3, receives: commit, nth: 1, epoch: 0}, duplicate: 0.5, for: 1s}
+  - {when: {node: 1, sends: abort}, crash: [1]}
+`, 0, "quorum", 1)
+	r.passes(t)
+	for node := 1; node < 4; node++ {
+		if v := r.last[node]; v == nil || !slices.Equal(v.Members, []int{1, 2, 3}) {
+			t.Errorf("node %d installed %+v last: expected nodes 1, 2 and 3", node, v)
+		}
+	}
+	if got := r.res.Unfired; len(got) != 1 || got[0] != "faults[5]: crash" {
+		t.Errorf("unfired %q: expected the last fault", got)
+	}
+	if r.sends[0] == 0 || r.heard[0] > 1 {
+		t.Errorf("%d of %d proposals of node 0 arrived: it was killed after the first", r.heard[0], r.sends[0])
+	}
+}

@@ -28,20 +28,22 @@ const connectTime = 2 * time.Minute
 
 // server is a member's process.
 type server struct {
-	mu     sync.Mutex // of out: events are reported beside answers
-	out    *json.Encoder
-	logs   io.Writer
-	socket *net.UDPConn
-	key    ed25519.PrivateKey
-	group  *realnet.Group
-	file   *os.File
-	wait   sync.WaitGroup
+	mu      sync.Mutex // of out: events are reported beside answers
+	out     *json.Encoder
+	logs    io.Writer
+	socket  *net.UDPConn
+	key     ed25519.PrivateKey
+	group   *realnet.Group
+	file    *os.File
+	proceed chan struct{} // an act that a trigger set off was done
+	ended   chan struct{} // closed when the process is to end
+	wait    sync.WaitGroup
 }
 
 // Serve is what the process of a launched member does: it takes orders until one of them, or the end of the input, ends it.
 // It makes its own private key, which never leaves the process. The error is a failure of this process, not of the group.
 func Serve(in io.Reader, out, logs io.Writer) error {
-	s := &server{out: json.NewEncoder(out), logs: logs}
+	s := &server{out: json.NewEncoder(out), logs: logs, proceed: make(chan struct{}, 1), ended: make(chan struct{})}
 	if err := s.hello(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -65,6 +67,7 @@ func Serve(in io.Reader, out, logs io.Writer) error {
 }
 
 func (s *server) close() {
+	close(s.ended)
 	if s.group != nil {
 		s.group.Close()
 	}
@@ -108,6 +111,8 @@ func (s *server) obey(o *order) error {
 		return s.join(o.Join)
 	case s.group == nil:
 		return errors.New("an order before the group is known")
+	case o.Go:
+		s.proceed <- struct{}{}
 	case o.Start != nil:
 		return s.group.Start(*o.Start)
 	case o.Recover:
@@ -126,6 +131,10 @@ func (s *server) join(j *joinOrder) error {
 	cfg := realnet.Config{
 		Self: j.Self, Members: j.Members, Core: j.Core, Credentials: creds, Socket: s.socket, Idle: time.Duration(j.Idle),
 		QlogTrace: os.Getenv("QLOGDIR") != "",
+	}
+	if len(j.Triggers) > 0 {
+		w := &watcher{triggers: j.Triggers, names: core.Kind.String, strike: s.strike}
+		cfg.Watch = w.look
 	}
 	if j.Log {
 		cfg.Logger = slog.New(slog.NewTextHandler(s.logs, nil)).With("node", j.Self)
@@ -149,6 +158,15 @@ func (s *server) join(j *joinOrder) error {
 		}
 	})
 	return nil
+}
+
+// strike reports that an act's moment has come, and keeps the machine there until the act was done.
+func (s *server) strike(act int) {
+	s.report(&report{Trigger: &act})
+	select {
+	case <-s.proceed:
+	case <-s.ended:
+	}
 }
 
 // follow reports installs.

@@ -9,6 +9,7 @@ import (
 type order struct {
 	Join     *joinOrder `json:"join,omitempty"`
 	Start    *int64     `json:"start,omitempty"` // the origin of time
+	Go       bool       `json:"go,omitempty"`    // what a trigger has set off was done
 	Recover  bool       `json:"recover,omitempty"`
 	Shutdown bool       `json:"shutdown,omitempty"`
 	Stop     bool       `json:"stop,omitempty"`
@@ -23,6 +24,7 @@ type joinOrder struct {
 	Certificate []byte           `json:"certificate"`
 	Authority   []byte           `json:"authority"`
 	Record      string           `json:"record"`
+	Triggers    []trigger        `json:"triggers"`
 	Log         bool             `json:"log"`
 }
 
@@ -31,6 +33,7 @@ type report struct {
 	Hello   *helloReport `json:"hello,omitempty"`
 	Up      bool         `json:"up,omitempty"`      // it has a connection to every member, and so has everybody
 	Install uint64       `json:"install,omitempty"` // the epoch that it has installed
+	Trigger *int         `json:"trigger,omitempty"` // this act's moment has come; the member waits until it was done
 	Fail    string       `json:"fail,omitempty"`    // it cannot take part
 }
 

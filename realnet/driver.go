@@ -166,6 +166,7 @@ func (d *driver) message(m *mail) {
 			return
 		}
 	}
+	d.g.counters.received.Add(1)
 	d.tell(core.Input{Kind: core.InDeliver, From: m.link.peer, ID: m.number, Msg: m.msg})
 }
 
@@ -349,6 +350,7 @@ func (d *driver) step(in *core.Input) {
 		return
 	}
 	now := d.clock.now()
+	d.g.counters.steps.Add(1)
 	d.out.Reset()
 	d.rec.input(now, in)
 	if err := d.stepMachine(now, in); err != nil {
@@ -416,6 +418,7 @@ func (d *driver) perform(now core.Instant, e *core.Effect) {
 	case core.OutInstall:
 		view := d.out.Install(e).View
 		d.g.view.Store(&view)
+		d.g.counters.installs.Add(1)
 		d.g.log.Info("installed", "epoch", view.Epoch, "world", view.World())
 	case core.OutEvent:
 		ev := *d.out.Event(e)
@@ -442,7 +445,10 @@ func (d *driver) send(now core.Instant, e *core.Effect) {
 	d.sends++
 	why := d.trySend(e.Peer, id, m)
 	if why != "" {
+		d.g.counters.dropped.Add(1)
 		d.rec.drop(now, id, why)
+	} else {
+		d.g.counters.sent.Add(1)
 	}
 	if e.Op != 0 {
 		d.local = append(d.local, core.Input{Kind: core.InSent, ID: uint64(e.Op), Err: why})

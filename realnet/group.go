@@ -42,6 +42,7 @@ type Group struct {
 	incarnation uint64
 	net         *transport
 	driver      *driver
+	counters    counters
 
 	mail   chan mail
 	ctx    context.Context // until Close

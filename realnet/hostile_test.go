@@ -347,6 +347,9 @@ func TestHostilePeers(t *testing.T) {
 	if grown := heap() - before; grown > 32<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
 	}
+	if n := v.groups[0].Stats().Refused; n < 20 {
+		t.Errorf("%d connections are counted as refused: expected 20 at least", n)
+	}
 	text := v.log.String()
 	for _, a := range all {
 		if a.logged != "" && !strings.Contains(text, a.logged) {

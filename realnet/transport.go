@@ -229,6 +229,7 @@ func (t *transport) listen(listener *quic.Listener) {
 		case t.pending <- struct{}{}:
 			t.g.goDo(func() { t.take(conn) })
 		default:
+			t.g.counters.refused.Add(1)
 			t.complain("too many connections that prove nothing")
 			_ = conn.CloseWithError(codeBusy, "")
 		}
@@ -241,6 +242,7 @@ func (t *transport) take(conn *quic.Conn) {
 	cancel()
 	<-t.pending
 	if err != nil {
+		t.g.counters.refused.Add(1)
 		t.complain("connection refused", "from", hostOf(conn.RemoteAddr()), "err", err)
 		_ = conn.CloseWithError(codeRefused, refusalText(err))
 		return

@@ -31,6 +31,7 @@ type nodeFlags struct {
 	init         string
 	members      []string
 	trace, rule  string
+	metrics      string
 	connectLimit time.Duration
 }
 
@@ -54,6 +55,7 @@ forgotten afterwards, for a group to try out; then: nexarsim node group/a.json`,
 	flags.StringArrayVar(&f.members, "member", nil, "a member of the new group: `ID=HOST:PORT`; repeated, in rank order")
 	flags.StringVar(&f.rule, "protocol", "quorum", "`protocol`: quorum or fail-stop")
 	flags.StringVar(&f.trace, "trace", "", "write this member's part of a trace to this `file`")
+	flags.StringVar(&f.metrics, "metrics", "", "offer metrics to Prometheus at this address: `HOST:PORT`")
 	flags.DurationVar(&f.connectLimit, "connect", 5*time.Minute, "how long to wait for the other members: a `duration`")
 	if err := flags.MarkHidden("launched"); err != nil {
 		panic(err) // no such flag: a mistake of this program
@@ -61,6 +63,7 @@ forgotten afterwards, for a group to try out; then: nexarsim node group/a.json`,
 	example(cmd, "member", "a=127.0.0.1:7946")
 	example(cmd, "init", "group")
 	example(cmd, "connect", "1m")
+	example(cmd, "metrics", "127.0.0.1:9100")
 	return cmd
 }
 
@@ -148,6 +151,11 @@ func (a *app) takePart(f *nodeFlags, cfg realnet.Config) error {
 		}
 		defer file.Close() // each step's lines are in the file already
 		g.Record(file)
+	}
+	if f.metrics != "" {
+		if err := serveMetrics(ctx, f.metrics, g); err != nil {
+			return err
+		}
 	}
 	limit, cancel := context.WithTimeout(ctx, f.connectLimit)
 	defer cancel()

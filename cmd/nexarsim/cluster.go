@@ -291,6 +291,7 @@ type judgedCluster struct {
 	verdict checker.Verdict
 	story   *story.Story
 	inputs  uint64
+	times   times
 }
 
 // judge reads the merged trace, and writes it with its verdict.
@@ -331,6 +332,7 @@ func (j *judgedCluster) judge(merged string, out *outFile) error {
 		judge.Observe(&ev)
 		cores.Observe(&ev)
 		j.story.Observe(&ev)
+		j.times.observe(&ev)
 		if err := w.Write(&ev); err != nil {
 			return err
 		}
@@ -350,24 +352,25 @@ func (j *judgedCluster) judge(merged string, out *outFile) error {
 // noDigest stands where a simulated run has its digest: no two real runs are the same.
 const noDigest = "0000000000000000"
 
-func (j *judgedCluster) document(f *clusterFlags, elapsed time.Duration) (*report.Run, expect.Judgement) {
+func (j *judgedCluster) document(f *clusterFlags, elapsed time.Duration) (*clusterRun, expect.Judgement) {
 	found := report.FoundIn(j.verdict.Violations)
 	judged := expect.Ignored(found)
 	if !f.noExpect {
 		judged = expect.Judge(j.plan.Scenario.Expect, j.plan.Protocol, found)
 	}
-	doc := &report.Run{
+	doc := &clusterRun{Run: &report.Run{
 		Scenario: j.plan.Scenario.Name, Protocol: j.plan.Protocol, Seed: strconv.FormatUint(j.plan.Seed, 10), World: j.plan.World,
 		Drawn: j.plan.Drawn, Digest: noDigest, Steps: j.res.Steps, Messages: j.res.Messages, Installs: j.res.Installs,
 		VirtualMS: j.res.End / 1e6, ElapsedMS: elapsed.Milliseconds(), Missing: judged.Missing, Unfired: append([]string{}, j.res.Unfired...), Trace: f.trace,
-	}
+	}}
+	doc.Delay, doc.Recoveries = j.times.delay(), j.times.recoveries()
 	doc.SetVerdict(&j.verdict)
 	facts := report.Facts{Malformed: len(doc.Malformed) > 0, Judged: []expect.Judgement{judged}}
 	doc.Exit = facts.Code()
 	return doc, judged
 }
 
-func (a *app) tellCluster(j *judgedCluster, doc *report.Run, judged expect.Judgement, arg string) {
+func (a *app) tellCluster(j *judgedCluster, doc *clusterRun, judged expect.Judgement, arg string) {
 	var b strings.Builder
 	p := inkFor(a.stdout)
 	fmt.Fprintf(&b, "%s, protocol %s, %s over QUIC\n", p.bold(doc.Scenario), doc.Protocol, count(uint64(doc.World), "member"))
@@ -381,8 +384,9 @@ func (a *app) tellCluster(j *judgedCluster, doc *report.Run, judged expect.Judge
 	}
 	j.story.Print(&b, doc.World, limit)
 	b.WriteByte('\n')
-	tellVerdict(&b, p, doc, judged)
+	tellVerdict(&b, p, doc.Run, judged)
 	fmt.Fprintf(&b, "%s fed again to their cores, %s, %s, %s\n", count(j.inputs, "input"), count(doc.Messages, "message"), count(doc.Installs, "install"), virtual(doc.VirtualMS))
+	tellTimes(&b, doc)
 	if doc.Trace != "" {
 		fmt.Fprintf(&b, "trace: %s\n", doc.Trace)
 	}

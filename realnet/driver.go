@@ -14,26 +14,24 @@ const mailMax = 256
 type mailKind uint8
 
 const (
-	mailMessage  mailKind = iota + 1 // link, number: the message's id, msg
+	mailMessage  mailKind = iota + 1 // link, in: the delivery
 	mailControl                      // link, number: what it says
 	mailUp                           // link: it is usable
 	mailDown                         // link: it ended
 	mailDead                         // peer: somebody witnessed its death
 	mailStart                        // number: the origin of time
-	mailCall                         // call, value, answer
+	mailCall                         // in, answer
 	mailShutdown                     //
 )
 
 // mail is one thing that happens to the driver.
 type mail struct {
 	kind   mailKind
-	call   core.CallOp
 	peer   core.NodeID
 	link   *link
 	number uint64
-	value  int64
 	answer chan core.Done
-	msg    core.Message
+	in     core.Input
 }
 
 // driver owns the machine: all of it is touched by one goroutine, run.
@@ -167,7 +165,7 @@ func (d *driver) message(m *mail) {
 		}
 	}
 	d.g.counters.received.Add(1)
-	d.tell(core.Input{Kind: core.InDeliver, From: m.link.peer, ID: m.number, Msg: m.msg})
+	d.tell(m.in)
 }
 
 func (d *driver) control(m *mail) {
@@ -299,12 +297,13 @@ func (d *driver) start(origin int64) {
 
 func (d *driver) callMachine(m *mail) {
 	if !d.started || d.mute {
-		m.answer <- core.Done{Call: m.call, Err: "the group has not started"}
+		m.answer <- core.Done{Call: m.in.Call, Err: "the group has not started"}
 		return
 	}
 	d.lastID++
 	d.calls[d.lastID] = m.answer
-	d.step(&core.Input{Kind: core.InCall, Call: m.call, ID: d.lastID, Value: m.value})
+	m.in.Kind, m.in.ID = core.InCall, d.lastID
+	d.step(&m.in)
 }
 
 // shutdown ends the machine and says so to everybody. A connection that is closed drops what it has not delivered, so the

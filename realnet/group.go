@@ -160,18 +160,19 @@ func (g *Group) Rank() core.Rank { return g.View().Rank(g.self) }
 
 // Recover lets the group install the decision of the current epoch here (policy manual), and waits until it is installed.
 func (g *Group) Recover(ctx context.Context) error {
-	d, err := g.Call(ctx, core.CallRecover, 0)
+	d, err := g.Call(ctx, core.Input{Call: core.CallRecover})
 	if err == nil && d.Err != "" {
 		err = errors.New(d.Err)
 	}
 	return err
 }
 
-// Call makes a call of the application to the machine and waits for its end. A machine answers one that it does not offer
-// with an error in Done.
-func (g *Group) Call(ctx context.Context, op core.CallOp, value int64) (core.Done, error) {
+// Call makes a call of the application to the machine and waits for its end: what in.Call names, with whatever else of the
+// input that call takes. Kind and ID are the group's to set. A machine answers a call that it does not offer with an error
+// in Done. A call that the context ends goes on in the machine; nobody hears how it ends.
+func (g *Group) Call(ctx context.Context, in core.Input) (core.Done, error) {
 	answer := make(chan core.Done, 1)
-	if err := g.post(mail{kind: mailCall, call: op, value: value, answer: answer}); err != nil {
+	if err := g.post(mail{kind: mailCall, in: in, answer: answer}); err != nil {
 		return core.Done{}, err
 	}
 	select {

@@ -402,7 +402,7 @@ func TestBrokenMember(t *testing.T) {
 	v := newVictim(t)
 	ctx, cancel := context.WithTimeout(context.Background(), hostileLimit)
 	defer cancel()
-	if _, err := v.groups[2].Call(ctx, core.CallSplit, 0); err != nil {
+	if _, err := v.groups[2].Call(ctx, core.Input{Call: core.CallSplit}); err != nil {
 		t.Fatal(err)
 	}
 	if err := v.log.wait(ctx, "coordinator 99: expected a node of a world of 3"); err != nil {

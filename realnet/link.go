@@ -112,7 +112,7 @@ func (l *link) take(data []byte) error {
 	if err := l.g.codec.decode(data, &p); err != nil {
 		return err
 	}
-	m := mail{kind: mailMessage, link: l, number: p.ID}
+	m := mail{kind: mailMessage, link: l, in: core.Input{Kind: core.InDeliver, From: l.peer, ID: p.ID}}
 	switch {
 	case p.Control >= controlCount:
 		return wireError("control %d", p.Control)
@@ -121,7 +121,7 @@ func (l *link) take(data []byte) error {
 	case p.Control != controlNone:
 		m.kind, m.number = mailControl, uint64(p.Control)
 	default:
-		if err := p.unpack(len(l.g.cfg.Members), &m.msg); err != nil {
+		if err := p.unpack(len(l.g.cfg.Members), &m.in.Msg); err != nil {
 			return err
 		}
 	}

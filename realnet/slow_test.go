@@ -68,7 +68,7 @@ func TestNobodyWaitsForASlowPeer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	before := live()
-	if _, err := groups[0].Call(ctx, core.CallSplit, 0); err != nil {
+	if _, err := groups[0].Call(ctx, core.Input{Call: core.CallSplit}); err != nil {
 		t.Fatal(err)
 	}
 	select {

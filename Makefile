@@ -38,8 +38,9 @@ fuzz: ## each fuzz target for FUZZTIME
 sweep: build ## SEEDS seeds of each built-in scenario
 	$(NEXARSIM) sweep --seeds $(SEEDS) --protocol quorum,fail-stop
 
-explore: build ## every schedule of three nodes, two crashes and a false suspicion
+explore: build ## every schedule of three nodes, two crashes and a false suspicion; the engine against known counts
 	$(NEXARSIM) explore --world 3 --crashes 2 --false-suspicions 1
+	go test -count=1 -run SmallModel ./sim/explore/search -large
 
 validate: build ## the gate before a deployment
 	$(NEXARSIM) validate

@@ -60,11 +60,15 @@ func (j *Judge) AppendState(buf []byte) []byte {
 	buf = j.livelock.appendState(buf)
 	buf = c.appendTime(buf, j.late.arose)
 	buf = j.collective.appendState(buf, &c)
-	var broken uint64
-	for i := range j.found.list {
-		broken |= 1 << rank(j.found.list[i].Property)
+	return appendUint(appendUint(buf, j.found.mask()), uint64(len(j.malformed)))
+}
+
+// mask has a bit for each property that was broken.
+func (f *findings) mask() (broken uint64) {
+	for i := range f.list {
+		broken |= 1 << rank(f.list[i].Property)
 	}
-	return appendUint(appendUint(buf, broken), uint64(len(j.malformed)))
+	return broken
 }
 
 func (w *world) appendState(buf []byte, c *canon) []byte {
@@ -87,6 +91,12 @@ func (w *world) appendState(buf []byte, c *canon) []byte {
 			buf = appendUint(buf, word)
 		}
 	}
+	buf = w.appendActs(buf)
+	buf = c.appendTime(buf, w.lastAct)
+	return c.appendTime(buf, w.linkAct)
+}
+
+func (w *world) appendActs(buf []byte) []byte {
 	buf = appendUint(buf, uint64(len(w.acts)))
 	for i := range w.acts {
 		a := &w.acts[i]
@@ -96,8 +106,7 @@ func (w *world) appendState(buf []byte, c *canon) []byte {
 			buf = binary.AppendVarint(buf, x)
 		}
 	}
-	buf = c.appendTime(buf, w.lastAct)
-	return c.appendTime(buf, w.linkAct)
+	return buf
 }
 
 func (n *node) appendState(buf []byte, c *canon) []byte {

@@ -12,6 +12,9 @@ func (n *Node) AppendState(buf []byte) []byte {
 	if n.status == ended {
 		return buf
 	}
+	if n.status == learner {
+		return n.appendTimers(buf) // it answers with what is decided, and reads nothing else
+	}
 	buf = n.appendDetector(buf)
 	buf = n.appendTimers(buf)
 	buf = append(buf, flag(n.lossTold)|flag(n.consent)<<1)
@@ -20,11 +23,14 @@ func (n *Node) AppendState(buf []byte) []byte {
 	buf = appendBallot(buf, n.promised)
 	buf = appendBallot(buf, n.accepted)
 	buf = n.chosen.AppendState(buf)
-	buf = n.voted.AppendState(buf)
 	if !n.cfg.ExternalDetector {
 		buf = append(buf, n.repeats, n.refusals) // they only lengthen waits, which nobody measures there
 	}
-	return n.lead.appendState(buf)
+	buf = n.lead.appendState(buf)
+	if n.leads() {
+		return buf // a coordinator votes for nobody before it has promised anew
+	}
+	return n.voted.AppendState(buf)
 }
 
 func (n *Node) appendDetector(buf []byte) []byte {
@@ -56,7 +62,7 @@ func (n *Node) appendTimers(buf []byte) []byte {
 }
 
 func (l *lead) appendState(buf []byte) []byte {
-	buf = append(buf, byte(l.phase)|flag(l.waited)<<4, byte(len(l.votes)), byte(len(l.votes)>>8))
+	buf = append(buf, byte(l.phase)|flag(l.waited)<<4)
 	if l.phase == idle {
 		return buf
 	}
@@ -66,6 +72,7 @@ func (l *lead) appendState(buf []byte) []byte {
 		buf = l.value.AppendState(buf)
 		return l.acks.AppendState(buf)
 	}
+	buf = l.voters.AppendState(buf)
 	for voter := l.voters.First(); voter != NoNode; voter = l.voters.Next(voter) {
 		for i := range l.votes {
 			if v := &l.votes[i]; v.from == voter {

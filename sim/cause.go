@@ -20,9 +20,7 @@ func (s *shrinker) explain() {
 	if s.ctx.Err() == nil {
 		c.Orders = s.orders()
 		c.Cause = cause(&c)
-		if all, _, err := s.moments(s.best); err == nil {
-			c.Orders = append(c.Orders, s.suspicionOrders(all, c.Orders)...)
-		}
+		c.Orders = append(c.Orders, s.landmarks(c.Orders)...)
 	}
 	s.best = &c
 }
@@ -42,7 +40,7 @@ func cause(c *capsule.Capsule) string {
 		}
 	}
 	for i, o := range c.Orders {
-		if !told[i] {
+		if !told[i] && o.Then.Moment != capsule.Sends { // those say no more than the losses
 			parts = append(parts, fmt.Sprintf("%s comes before %s", o.First, o.Then))
 		}
 	}

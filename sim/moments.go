@@ -18,11 +18,17 @@ type moment struct {
 
 // moments makes a capsule's run and lists what happened in it, heartbeats left out.
 func (s *shrinker) moments(c *capsule.Capsule) ([]moment, *Result, error) {
+	all, res, err := s.everything(c)
+	return slices.DeleteFunc(all, func(m moment) bool { return m.Message == "heartbeat" }), res, err
+}
+
+// everything is moments with the heartbeats.
+func (s *shrinker) everything(c *capsule.Capsule) ([]moment, *Result, error) {
 	n := newNamer()
 	var all []moment
 	s.replays++
 	res, err := s.sim.play(ReplaySpec{Capsule: c, New: s.spec.New}, newPlayer(c.Decisions), Plain, func(ev *trace.Event) {
-		if e, ok := n.event(ev); ok && e.Message != "heartbeat" {
+		if e, ok := n.event(ev); ok {
 			all = append(all, moment{e, ev.T, ev.Cause, ev.Seq})
 		}
 	})

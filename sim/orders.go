@@ -44,17 +44,32 @@ func (s *shrinker) orders() []capsule.Order {
 		if d.Kind == capsule.Act && d.Fault.Act.Kind == scenarios.ActCrash && len(d.Fault.Act.Nodes) == 1 {
 			out = append(out, s.deathOrders(all, i)...)
 		}
-		if d.Kind != capsule.Act {
-			if o, ok := s.fateOrder(all, i); ok && !slices.Contains(out, o) {
-				out = append(out, o)
-			}
+	}
+	out = append(out, s.lossOrders()...)
+	return append(out, s.beatOrders()...)
+}
+
+// landmarks is further orders that a run has to keep to be taken for the same: what each decided delay brings about, and
+// who suspected whom first. They are no part of the cause.
+func (s *shrinker) landmarks(have []capsule.Order) []capsule.Order {
+	all, _, err := s.moments(s.best)
+	if err != nil {
+		return nil
+	}
+	var out []capsule.Order
+	for i := range s.best.Decisions {
+		if s.best.Decisions[i].Kind == capsule.Act {
+			continue
+		}
+		if o, ok := s.fateOrder(all, i); ok && !slices.Contains(have, o) && !slices.Contains(out, o) {
+			out = append(out, o)
 		}
 	}
-	return out
+	return append(out, s.suspicionOrders(all, append(slices.Clone(have), out...))...)
 }
 
 // suspicionOrders is who suspected whom first, as far as that was at different times: what a run of a group is made of. A
-// repair leaves it alone; where it differs, another run was made. It is no part of the cause.
+// repair leaves it alone; where it differs, another run was made.
 func (s *shrinker) suspicionOrders(all []moment, have []capsule.Order) []capsule.Order {
 	var out []capsule.Order
 	var before, now []*moment // of the instant before, and of this one
@@ -103,6 +118,80 @@ func (s *shrinker) inputs(all []moment) []capsule.Event {
 		}
 	}
 	return out
+}
+
+// beatOrders is, for capsules that say when a node's first heartbeat is due, the order in which nodes first beat.
+func (s *shrinker) beatOrders() []capsule.Order {
+	said := map[int]bool{}
+	for i := range s.best.Decisions {
+		if d := &s.best.Decisions[i]; d.Kind == capsule.Phase {
+			said[d.Node] = true
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	all, _, err := s.everything(s.best)
+	if err != nil {
+		return nil
+	}
+	var out []capsule.Order
+	var last *moment
+	beaten := map[int]bool{}
+	for k := range all {
+		m := &all[k]
+		if m.Moment != capsule.Sends || m.Message != "heartbeat" || m.Nth > 1 || m.Epoch > 0 || beaten[m.Node] {
+			continue
+		}
+		beaten[m.Node] = true
+		if last != nil && last.t < m.t && (said[last.Node] || said[m.Node]) {
+			out = append(out, capsule.Order{First: last.Event, Then: m.Event})
+		}
+		last = m
+	}
+	return out
+}
+
+// lossOrders is, for each message that is lost, what its receiver comes to before the next one of its kind is sent: were
+// that one sent sooner, by code that repeats more often or beats otherwise, the loss would mean nothing, though it would
+// still find its place. News of a decision is left out: when it is told again is for the protocol to say, and a repair may
+// well change it.
+func (s *shrinker) lossOrders() []capsule.Order {
+	all, _, err := s.everything(s.best)
+	if err != nil {
+		return nil
+	}
+	var out []capsule.Order
+	for i := range s.best.Decisions {
+		d := &s.best.Decisions[i]
+		if d.Kind != capsule.Packet || !d.Lost || len(out) == inputsLooked {
+			continue
+		}
+		sent := slices.IndexFunc(all, func(m moment) bool { return m.Moment == capsule.Sends && about(d, received(m.Event)) })
+		if sent < 0 {
+			continue
+		}
+		var last *moment
+		for k := sent + 1; k < len(all); k++ {
+			m := &all[k]
+			if m.Moment == capsule.Sends && m.Node == d.From && m.Peer == d.To && m.Message == d.Message {
+				if last != nil && m.Epoch == d.Epoch && m.Message != "commit" {
+					out = append(out, capsule.Order{First: last.Event, Then: m.Event})
+				}
+				break
+			}
+			if m.Node == d.To && m.Message != "heartbeat" && input(m) && m.Epoch == d.Epoch {
+				last = m
+			}
+		}
+	}
+	return out
+}
+
+// received is the arrival of what was sent.
+func received(e capsule.Event) capsule.Event {
+	e.Moment, e.Node, e.Peer = capsule.Receives, e.Peer, e.Node
+	return e
 }
 
 // decided tells whether a capsule says something about an input.

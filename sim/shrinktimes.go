@@ -232,7 +232,7 @@ func (s *shrinker) losses(link scenarios.Link, lost func(capsule.Decision) bool)
 		if !ok || e.Moment != capsule.Sends || e.Node != link.From || e.Peer != link.To {
 			return
 		}
-		e.Moment, e.Node, e.Peer = capsule.Receives, link.To, link.From
+		e = received(e)
 		for i := range s.best.Decisions {
 			if d := &s.best.Decisions[i]; lost(*d) && about(d, e) {
 				if n == 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,35 @@ func newKeeper(doc *report.Sweep, sources []source, dir string) *keeper {
 			k.jobs = append(k.jobs, keepJob{finding: f, cause: &f.Causes[c]})
 		}
 	}
+	k.jobs = fewest(k.jobs)
 	return k
+}
+
+// mostAlike bounds how many findings of one protocol, property and sentence are shrunk: where a bug strikes in every
+// scenario, the shortest runs are enough to tell its causes apart.
+const mostAlike = 12
+
+// fewest leaves of the findings that are told alike the shortest, in their order.
+func fewest(jobs []keepJob) []keepJob {
+	place := make([]int, len(jobs))
+	for i := range place {
+		place[i] = i
+	}
+	slices.SortStableFunc(place, func(a, b int) int { return cmp.Compare(jobs[a].cause.Steps, jobs[b].cause.Steps) })
+	seen := map[string]int{}
+	keep := make([]bool, len(jobs))
+	for _, i := range place {
+		alike := jobs[i].finding.Protocol + "\n" + jobs[i].finding.Property + "\n" + jobs[i].cause.Cause
+		seen[alike]++
+		keep[i] = seen[alike] <= mostAlike
+	}
+	var out []keepJob
+	for i := range jobs {
+		if keep[i] {
+			out = append(out, jobs[i])
+		}
+	}
+	return out
 }
 
 // keep shrinks over all processors, and then writes: which file is whose does not depend on who was first.

@@ -1,0 +1,284 @@
+package explore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"nexarsim/core"
+)
+
+// A cell is what one node is in: its machine, and what its driver keeps for it.
+type cell struct {
+	m        core.Machine // nil for a crashed node
+	node     uint8
+	epoch    core.Epoch
+	members  uint8 // of its view
+	armed    uint16
+	lasts    uint16 // timers of those that must not fire in place of others
+	ended    bool
+	panicked bool
+	wakes    []uint32 // ascending
+	answers  []answer // of sends that asked for one, in their order
+}
+
+// answer is an InSent that is due.
+type answer struct {
+	op     uint32
+	closed bool // the peer's connection
+}
+
+// An expert is a machine that tells what a driver can leave out. Machines need not be any.
+type expert interface {
+	Spent(from core.NodeID, m *core.Message) (spent, answered bool)
+	Supersedes(newer, older *core.Message) bool
+}
+
+// A keeper is a machine that names its timers.
+type keeper interface {
+	TimerName(core.TimerID) string
+	TimerLasts(core.TimerID) bool
+}
+
+func (c *cell) append(buf []byte) []byte {
+	if c.m == nil {
+		return buf
+	}
+	flags := byte(0)
+	if c.ended {
+		flags |= 1
+	}
+	if c.panicked {
+		flags |= 2
+	}
+	buf = append(buf, c.node, flags, c.members)
+	buf = binary.AppendUvarint(buf, uint64(c.epoch))
+	if c.panicked {
+		return buf // nothing moves in it any more
+	}
+	buf = binary.LittleEndian.AppendUint16(buf, c.armed)
+	buf = append(buf, byte(len(c.wakes)), byte(len(c.answers)))
+	for _, w := range c.wakes {
+		buf = binary.LittleEndian.AppendUint32(buf, w)
+	}
+	for _, a := range c.answers {
+		buf = binary.LittleEndian.AppendUint32(buf, a.op)
+		buf = append(buf, bit(a.closed))
+	}
+	return c.m.AppendState(buf)
+}
+
+func bit(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// An input is one of core's, in one word.
+type input uint32
+
+const (
+	inputBits          = 28
+	giveDeliver  input = 0 << inputBits // the mail
+	giveTimer    input = 1 << inputBits
+	giveSuspect  input = 2 << inputBits // the peer
+	giveTrust    input = 3 << inputBits
+	giveWake     input = 4 << inputBits // the wake's id
+	giveSent     input = 5 << inputBits // the first answer that is due
+	giveStart    input = 6 << inputBits
+	inputPayload input = 1<<inputBits - 1
+	inputKind          = ^inputPayload
+)
+
+// outcome is what a cell makes of an input.
+type outcome struct {
+	number uint32 // among the worker's outcomes
+	cell   uint32
+	from   uint32 // the cell before
+	in     input
+	sends  []uint32 // mails
+	asks   []uint32 // per send: the op to be answered, 0 for none; nil if all are 0
+	seen   uint32
+
+	changed  bool // something came of it
+	visible  bool // the judge sees it
+	progress bool
+}
+
+// step works out what a cell makes of an input, once.
+func (w *world) step(c uint32, in input) *outcome {
+	key := pair(c, uint32(in))
+	if i, ok := w.steps.get(key); ok {
+		return &w.outcomes[i]
+	}
+	o := w.workOut(c, in)
+	o.number = uint32(len(w.outcomes))
+	w.steps.put(key, o.number)
+	w.outcomes = append(w.outcomes, o)
+	return &w.outcomes[len(w.outcomes)-1]
+}
+
+func (w *world) workOut(number uint32, in input) outcome {
+	before := w.cells.at(number).of
+	after := *before
+	after.wakes = slices.Clone(before.wakes)
+	after.answers = slices.Clone(before.answers)
+	w.run(&after, in)
+	o := outcome{from: number, in: in}
+	switch in & inputKind {
+	case giveTimer:
+		after.armed &^= 1 << (in & inputPayload)
+	case giveWake:
+		if i := slices.Index(after.wakes, uint32(in&inputPayload)); i >= 0 {
+			after.wakes = slices.Delete(after.wakes, i, i+1)
+		}
+	case giveSent:
+		after.answers = after.answers[1:]
+	}
+	w.perform(&after, &o)
+	o.cell = w.numberCell(&after)
+	o.changed = o.cell != number || len(o.sends) > 0 || o.visible
+	return o
+}
+
+func (w *world) numberCell(c *cell) uint32 {
+	w.buf = c.append(w.buf[:0])
+	return w.cells.number(w.buf, func() *cell { kept := *c; return &kept })
+}
+
+// run gives a cell's machine an input; the effects are in w.effects, and a panic that ends them in w.failure: what was
+// thrown in it, or an effect that no driver could perform.
+func (w *world) run(c *cell, in input) {
+	w.input(c, in)
+	w.out.Reset()
+	c.m = c.m.Clone()
+	w.effects, w.failure = nil, ""
+	defer func() {
+		if p := recover(); p != nil {
+			w.effects, w.failure = nil, fmt.Sprint(p)
+		}
+	}()
+	c.m.Step(0, &w.in, &w.out)
+	w.effects = w.out.List()
+	for i := range w.effects {
+		if w.failure = w.impossible(c, &w.effects[i]); w.failure != "" {
+			w.effects = w.effects[:i]
+			return
+		}
+	}
+}
+
+// impossible says why an effect cannot be performed; empty if it can.
+func (w *world) impossible(c *cell, e *core.Effect) string {
+	switch e.Kind {
+	case core.OutSend:
+		if e.Peer < 0 || int(e.Peer) >= w.cfg.World || e.Peer == core.NodeID(c.node) {
+			return fmt.Sprintf("node %d sends to %d in a world of %d", c.node, e.Peer, w.cfg.World)
+		}
+	case core.OutSetTimer, core.OutCancelTimer:
+		if e.Timer >= core.MaxTimers {
+			return fmt.Sprintf("timer %d: a machine has timers 0 to %d", e.Timer, core.MaxTimers-1)
+		}
+	case core.OutWake:
+		if input(e.Op) > inputPayload {
+			return fmt.Sprintf("wake %d: explore takes 0 to %d", e.Op, inputPayload)
+		}
+	}
+	return ""
+}
+
+func (w *world) input(c *cell, in input) {
+	w.in = core.Input{}
+	payload := in & inputPayload
+	switch in & inputKind {
+	case giveDeliver:
+		m := w.mails.at(uint32(payload)).of
+		w.in = core.Input{Kind: core.InDeliver, From: core.NodeID(m.from), Msg: m.msg}
+	case giveTimer:
+		w.in = core.Input{Kind: core.InTimer, Timer: core.TimerID(payload)}
+	case giveSuspect:
+		w.in = core.Input{Kind: core.InSuspect, Peer: core.NodeID(payload)}
+	case giveTrust:
+		w.in = core.Input{Kind: core.InTrust, Peer: core.NodeID(payload)}
+	case giveWake:
+		w.in = core.Input{Kind: core.InWake, ID: uint64(payload)}
+	case giveSent:
+		w.in = core.Input{Kind: core.InSent, ID: uint64(c.answers[0].op)}
+		if c.answers[0].closed {
+			w.in.Err = "connection closed"
+		}
+	case giveStart:
+		w.in = core.Input{Kind: core.InStart}
+	}
+}
+
+// perform does to a cell what its machine asks for, and notes what concerns others.
+func (w *world) perform(c *cell, o *outcome) {
+	for i := range w.effects {
+		e := &w.effects[i]
+		switch e.Kind {
+		case core.OutSend:
+			w.performSend(c, e, o)
+		case core.OutSetTimer:
+			setTimer(c, e.Timer)
+		case core.OutCancelTimer:
+			c.armed &^= 1 << e.Timer
+		case core.OutWake:
+			setWake(c, e.Op)
+		case core.OutUsed:
+			o.visible, o.progress = true, true
+		case core.OutBelieve:
+			o.visible = true
+		case core.OutInstall:
+			v := w.out.Install(e).View
+			c.epoch, c.members = v.Epoch, bitsOf(v.Set())
+			o.visible, o.progress = true, true
+			o.seen |= probeInstall
+		case core.OutEvent:
+			o.visible = true
+			o.seen |= probeOf(w.out.Event(e).Kind)
+		case core.OutPanic:
+			o.visible, c.panicked = true, true
+		case core.OutEnd:
+			o.visible, c.ended = true, true
+		case core.OutDone:
+		}
+	}
+	if w.failure != "" {
+		o.visible, c.panicked = true, true
+	}
+}
+
+func (w *world) performSend(c *cell, e *core.Effect, o *outcome) {
+	m := w.out.Message(e)
+	o.sends = append(o.sends, w.numberMail(c.node, uint8(e.Peer), m))
+	if e.Op != 0 && o.asks == nil {
+		o.asks = make([]uint32, len(o.sends)-1)
+	}
+	if o.asks != nil {
+		o.asks = append(o.asks, e.Op)
+	}
+	o.seen |= probeOfSend(c, m)
+}
+
+func setTimer(c *cell, id core.TimerID) {
+	c.armed |= 1 << id
+	if k, ok := c.m.(keeper); ok && k.TimerLasts(id) {
+		c.lasts |= 1 << id
+	}
+}
+
+// setWake asks for a wake; one that is pending already is the same.
+func setWake(c *cell, id uint32) {
+	if i, found := slices.BinarySearch(c.wakes, id); !found {
+		c.wakes = slices.Insert(c.wakes, i, id)
+	}
+}
+
+func bitsOf(s core.NodeSet) (set uint8) {
+	for id := s.First(); id != core.NoNode; id = s.Next(id) {
+		set |= 1 << id
+	}
+	return set
+}

@@ -1,0 +1,107 @@
+package explore
+
+import (
+	"fmt"
+
+	"nexarsim/core"
+	"nexarsim/sim"
+)
+
+// MaxWorld is the largest group that can be explored.
+const MaxWorld = 8
+
+// Budget is how often the environment may do what it need not do, in one run.
+type Budget struct {
+	Crashes         int
+	FalseSuspicions int // one node suspects one live peer
+	Partitions      int // one split in two, which may heal
+	EarlyTimeouts   int // a timer fires while something else could still happen
+	Losses          int
+	Duplicates      int // a message is delivered and delivered again
+}
+
+// Config is what is explored.
+type Config struct {
+	Protocol string
+	World    int
+	Budget
+
+	// Make replaces the protocol's own constructor, if it is not nil.
+	Make sim.Constructor
+	// Plain turns the reductions off that a test compares with.
+	Plain Plain
+}
+
+// Plain says which reductions are off.
+type Plain struct {
+	KeepSpent bool   // messages stay in flight that can do nothing any more
+	KeepKinds uint64 // those of some kinds do: bit k for core.Kind k
+	KeepVotes bool   // a newer vote of a ballot does not replace an older one in flight
+	KeepOrder bool   // the order in which a node sent its messages counts even when it cannot crash any more
+}
+
+// MaxBudget bounds each budget: a count is a byte of the state.
+const MaxBudget = 200
+
+// Validate reports what is wrong with c.
+func (c *Config) Validate() error {
+	if c.World < 1 || c.World > MaxWorld {
+		return fmt.Errorf("world %d: explore takes 1 to %d nodes", c.World, MaxWorld)
+	}
+	for _, b := range []struct {
+		name  string
+		value int
+		most  int
+	}{
+		{"crashes", c.Crashes, c.World}, {"false suspicions", c.FalseSuspicions, MaxBudget}, {"partitions", c.Partitions, 1},
+		{"early timeouts", c.EarlyTimeouts, MaxBudget}, {"losses", c.Losses, MaxBudget}, {"duplicates", c.Duplicates, MaxBudget},
+	} {
+		if b.value < 0 || b.value > b.most {
+			return fmt.Errorf("%s %d: expected 0 to %d", b.name, b.value, b.most)
+		}
+	}
+	if c.Make == nil {
+		if _, err := sim.Protocol(c.Protocol); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) constructor() (sim.Constructor, error) {
+	if c.Make != nil {
+		return c.Make, nil
+	}
+	return sim.Protocol(c.Protocol)
+}
+
+// accurate tells whether only crashed nodes are ever suspected.
+func (c *Config) accurate() bool { return c.FalseSuspicions == 0 && c.Partitions == 0 }
+
+// machines makes the nodes.
+func (c *Config) machines() ([]core.Machine, error) {
+	make1, err := c.constructor()
+	if err != nil {
+		return nil, err
+	}
+	cfg := core.DefaultConfig()
+	cfg.ExternalDetector = true
+	comm := core.RootCommID(nodeIDs(c.World))
+	var all []core.Machine
+	for id := range c.World {
+		m, err := make1(core.Setup{Self: core.NodeID(id), World: c.World, CommID: comm, Config: cfg})
+		if err != nil {
+			return nil, fmt.Errorf("explore %s: %w", c.Protocol, err)
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+func nodeIDs(world int) []string {
+	ids := make([]string, world)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("node-%d", i)
+	}
+	return ids
+}

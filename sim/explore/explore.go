@@ -1,0 +1,210 @@
+package explore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"nexarsim/checker"
+	"nexarsim/core"
+	"nexarsim/sim/explore/search"
+)
+
+// Options bound a search.
+type Options struct {
+	Workers   int
+	MaxStates int // 0: as many as there is room for
+	MaxDepth  int // steps; 0 for no bound
+	Progress  func(search.Progress)
+}
+
+// Result is what a search found.
+type Result struct {
+	Config          Config
+	States          uint64
+	Transitions     uint64
+	Depth           int
+	Stopped         search.Stopped
+	Bits            int // of a fingerprint
+	MissProbability float64
+	Bytes           uint64 // held by the search: fingerprints, parents, edges, and the two largest levels
+	Violations      []Violation
+	Seen            []Probe
+	Doubt           string // why the machines' own claims of what can be left out were not used; empty if they were
+}
+
+// Complete tells whether every state was seen.
+func (r *Result) Complete() bool { return r.Stopped == search.ByNothing }
+
+// Violation is a property that some schedule breaks.
+type Violation struct {
+	Property string
+	Liveness bool
+	Steps    int    // of the shortest schedule that shows it
+	States   uint64 // that show it
+	Why      string
+	Schedule Schedule
+}
+
+// Probe is a situation, and how many steps have led into it: a search that never saw a decision proves little.
+type Probe struct {
+	Name  string
+	Steps uint64
+}
+
+// narrowStates is how many states 64 bits of each fingerprint tell apart with a chance of a miss below 1e-6.
+const narrowStates = 6_000_000
+
+// Run goes through every state of a group within its budget.
+func Run(ctx context.Context, c Config, o Options) (*Result, error) {
+	var doubts []string
+	for {
+		r, doubt, about, err := run(ctx, c, o)
+		if err != nil {
+			return nil, err
+		}
+		if doubt == "" || ctx.Err() != nil {
+			r.Doubt = strings.Join(doubts, "; ")
+			return r, nil
+		}
+		doubts = append(doubts, doubt)
+		if c.Plain.KeepKinds |= 1 << min(about, 63); about == 0 {
+			c.Plain.KeepSpent = true
+		}
+	}
+}
+
+// run makes one search. The doubt is a claim of the machines that does not hold, about messages of a kind.
+func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, about core.Kind, err error) {
+	make1, err := newWorlds(&c)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	var worlds []*world
+	found, err := search.Run(ctx, func() search.System[State] {
+		w := make1()
+		worlds = append(worlds, w)
+		return w
+	}, search.Options{
+		Workers: o.Workers, MaxStates: o.MaxStates, MaxDepth: o.MaxDepth, Progress: o.Progress,
+		Narrow: o.MaxStates > 0 && o.MaxStates <= narrowStates,
+	})
+	if err != nil {
+		return nil, "", 0, fmt.Errorf("explore %s: %w", c.Protocol, err)
+	}
+	r = &Result{
+		Config: c, States: found.States, Transitions: found.Transitions, Depth: found.Depth, Stopped: found.Stopped,
+		Bits: found.Bits, MissProbability: found.MissProbability(), Bytes: found.Bytes,
+	}
+	for _, f := range found.Found {
+		switch {
+		case f.Property.Kind == search.Sometimes:
+			r.Seen = append(r.Seen, Probe{f.Property.Name, f.States})
+		case f.States > 0:
+			if err := r.add(worlds[0], &f); err != nil {
+				return nil, "", 0, err
+			}
+		}
+	}
+	var steps [][]outcome
+	for _, w := range worlds {
+		steps = append(steps, w.outcomes)
+	}
+	doubt, about = worlds[0].broken(steps)
+	return r, doubt, about, nil
+}
+
+// add tells a violation. Two properties may be shown in two ways; the shorter one is told, and both are counted.
+func (r *Result) add(w *world, f *search.Found) error {
+	states, err := search.Walk[State](w, f.Path)
+	if err != nil {
+		return err
+	}
+	v := Violation{
+		Property: f.Property.Name, Liveness: f.Property.Kind != search.Never || f.Property.Name == checker.Livelock,
+		Steps: f.Steps, States: f.States, Schedule: Schedule{Config: *w.cfg, Steps: w.describe(states, f.Path.Steps)},
+	}
+	last := &states[len(states)-1]
+	switch {
+	case f.Property.Kind == search.NoCycle:
+		v.Why = w.whyCycle(states)
+	case f.Property.Name == checker.Recovery:
+		v.Why = w.whyWaiting(last)
+	default:
+		v.Why = w.verdicts.at(last.verdict).of.why(v.Property, v.Liveness)
+	}
+	i := slices.IndexFunc(r.Violations, func(o Violation) bool { return o.Property == v.Property })
+	switch {
+	case i < 0:
+		r.Violations = append(r.Violations, v)
+	case v.Liveness && !r.Violations[i].Liveness, v.Liveness == r.Violations[i].Liveness && v.Steps >= r.Violations[i].Steps:
+		r.Violations[i].States += v.States
+	default:
+		v.States += r.Violations[i].States
+		r.Violations[i] = v
+	}
+	return nil
+}
+
+// whyWaiting says who waits for whom: what each node's timers would bring about, for ever.
+func (w *world) whyWaiting(s *State) string {
+	v := w.verdicts.at(s.verdict).of
+	var owing []string
+	for _, node := range v.owing {
+		owing = append(owing, fmt.Sprint(node))
+	}
+	text := nodesText(owing) + " never install the view that is owed: nothing is left but timers, and what they bring about leads back here"
+	for i := range w.cfg.World {
+		if waits := w.waits(s, i); waits != "" {
+			text += fmt.Sprintf("; node %d %s", i, waits)
+		}
+	}
+	return text
+}
+
+func nodesText(nodes []string) string {
+	if len(nodes) == 1 {
+		return "node " + nodes[0]
+	}
+	return "nodes " + strings.Join(nodes, ", ")
+}
+
+// waits tells what a node repeats, or that it waits for nothing.
+func (w *world) waits(s *State, node int) string {
+	if !w.alive(s, node) {
+		return ""
+	}
+	c := w.cells.at(s.cells[node]).of
+	var parts []string
+	for id := range core.TimerID(core.MaxTimers) {
+		if (c.armed&^c.lasts)>>id&1 == 0 {
+			continue
+		}
+		for _, number := range w.step(s.cells[node], giveTimer|input(id)).sends {
+			m := w.mails.at(number).of
+			text := fmt.Sprintf("repeats its %s to %d", c.m.KindName(m.msg.Kind), m.to)
+			if s.dead>>m.to&1 != 0 {
+				text += ", which has crashed"
+			}
+			parts = append(parts, text)
+		}
+	}
+	switch {
+	case len(parts) > 0:
+		return strings.Join(parts, " and ")
+	case c.ended:
+		return ""
+	}
+	return "waits and asks nobody"
+}
+
+func (w *world) whyCycle(states []State) string {
+	last := &states[len(states)-1]
+	for i := range states {
+		if states[i] == *last {
+			return fmt.Sprintf("the last %d steps lead back to where they began, with a message used or a view installed among them, and no fault", len(states)-1-i)
+		}
+	}
+	return "a cycle without a fault uses messages or installs views"
+}

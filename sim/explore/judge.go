@@ -1,0 +1,252 @@
+package explore
+
+import (
+	"math"
+	"slices"
+
+	"nexarsim/checker"
+	"nexarsim/checker/trace"
+	"nexarsim/core"
+	"nexarsim/sim/explore/search"
+)
+
+// The judge is the one of every run (package checker). It sees what the nodes do at one instant, because the clock stands
+// still (a step is a nanosecond, so that the judge knows what came first); what it has seen is part of the state.
+
+// verdictOf is what the judge has seen up to a state.
+type verdictOf struct {
+	judge  *checker.Judge
+	steps  int64  // that it has seen: its clock
+	broken uint32 // marks of kind Never
+	owed   uint32 // marks of kind Eventually, if the run ended here
+	owing  []int  // the nodes of which recovery is owed then
+}
+
+// The properties of the system. Safety first, each a mark that stays.
+var safety = [...]string{
+	checker.Agreement, checker.CommID, checker.Ranks, checker.Validity, checker.History, checker.Isolation,
+	checker.Eviction, checker.QuorumLoss, checker.Livelock,
+}
+
+const (
+	markLivelock = len(safety) - 1
+	markRecovery = len(safety)
+	markReport   = len(safety) + 1 // a quorum's loss that is never told
+	markCycle    = len(safety) + 2
+	markProbes   = len(safety) + 3
+)
+
+const (
+	probeInstall uint32 = 1 << (markProbes + iota)
+	probeEviction
+	probeLoss
+	probeSecond
+	probeRefusal
+	probeTell
+	probeCommit
+	probeWithdrawn
+)
+
+// probes names what a search must have seen before its silence means anything, in the order of their bits.
+var probes = [...]string{
+	"a node installed a view without somebody",
+	"a live node was excluded and learned it",
+	"a node reported the loss of its quorum",
+	"a second coordinator proposed",
+	"a ballot was refused",
+	"a node was told a decision that it had missed",
+	"a decision was told",
+	"a suspicion was withdrawn",
+}
+
+func properties() []search.Property {
+	var all []search.Property
+	for _, name := range safety {
+		all = append(all, search.Property{Name: name, Kind: search.Never})
+	}
+	all = append(all,
+		search.Property{Name: checker.Recovery, Kind: search.Eventually},
+		search.Property{Name: checker.QuorumLoss, Kind: search.Eventually},
+		search.Property{Name: checker.Livelock, Kind: search.NoCycle},
+	)
+	for _, name := range probes {
+		all = append(all, search.Property{Name: name, Kind: search.Sometimes})
+	}
+	return all
+}
+
+func probeOf(k core.EventKind) uint32 {
+	switch k {
+	case core.EventEvicted:
+		return probeEviction
+	case core.EventQuorumLost:
+		return probeLoss
+	}
+	return 0
+}
+
+// probeOfSend looks for a proposal by another than the lowest member, or of a later round; a refusal; a decision.
+func probeOfSend(c *cell, m *core.Message) uint32 {
+	switch m.Kind {
+	case core.Agreement:
+		if lowest := c.members & -c.members; m.Ballot.Round > 0 || lowest != 1<<m.Ballot.Coordinator {
+			return probeSecond
+		}
+	case core.Refusal:
+		return probeRefusal
+	case core.Commit:
+		return probeCommit
+	}
+	return 0
+}
+
+func header(c *Config) *trace.Header {
+	h := &trace.Header{
+		Source: "sim", Protocol: c.Protocol, World: c.World, Model: "asynchronous", Seed: "1",
+		Config: []byte("{}"), Scenario: []byte(`{"network":{"transport":"datagram"}}`),
+		CommID: core.RootCommID(nodeIDs(c.World)), NodeIDs: nodeIDs(c.World),
+	}
+	if c.accurate() {
+		h.Model = "crash-stop"
+	}
+	return h
+}
+
+// afterAll is long after every deadline.
+const afterAll = math.MaxInt64 / 4
+
+// numberVerdict takes a judge into the atlas. The judge must not be used afterwards.
+func (w *world) numberVerdict(j *checker.Judge) uint32 {
+	w.buf = j.AppendUntimed(w.buf[:0])
+	return w.verdicts.number(w.buf, func() *verdictOf { return newVerdict(j.Clone(), w.now) })
+}
+
+func newVerdict(j *checker.Judge, steps int64) *verdictOf {
+	v := &verdictOf{judge: j, steps: steps}
+	for i, property := range safety {
+		if j.Violated(property) {
+			v.broken |= 1 << i
+		}
+	}
+	end := j.Finish(checker.Ending{T: afterAll, Complete: true})
+	if len(end.Malformed) > 0 {
+		panic("the judge was given a history that cannot be: " + end.Malformed[0])
+	}
+	for i := range end.Violations {
+		switch x := &end.Violations[i]; {
+		case x.Property == checker.Recovery:
+			v.owed |= 1 << markRecovery
+			v.owing = append(v.owing, x.Nodes...)
+		case x.Property == checker.QuorumLoss && checker.IsLiveness(x):
+			v.owed |= 1 << markReport
+		}
+	}
+	slices.Sort(v.owing)
+	v.owing = slices.Compact(v.owing)
+	return v
+}
+
+// judgeStep shows the judge what came of an input.
+func (w *world) judgeStep(verdict uint32, o *outcome) uint32 {
+	if !o.visible {
+		return verdict
+	}
+	c := w.cells.at(o.from).of
+	key := pair(verdict, o.number)
+	if v, ok := w.judged.get(key); ok {
+		return v
+	}
+	w.recall(verdict)
+	after := *c
+	w.run(&after, o.in)
+	w.record(c)
+	v := w.numberVerdict(w.judge)
+	w.judged.put(key, v)
+	return v
+}
+
+// recall makes the judge the one that has seen what led to a verdict, one step later.
+func (w *world) recall(verdict uint32) {
+	v := w.verdicts.at(verdict).of
+	w.judge.CopyFrom(v.judge)
+	w.now = v.steps + 1
+}
+
+// record writes the lines of the step that was just taken.
+func (w *world) record(c *cell) {
+	node := int(c.node)
+	if w.in.Kind == core.InDeliver {
+		used := false
+		for i := range w.effects {
+			used = used || w.effects[i].Kind == core.OutUsed
+		}
+		w.rec.Deliver(w.now, node, int(w.in.From), w.in.ID, &w.in.Msg, c.epoch, used)
+	}
+	for i := range w.effects {
+		e := &w.effects[i]
+		switch e.Kind {
+		case core.OutBelieve:
+			w.rec.Believe(w.now, node, int(e.Peer), e.Suspected, 0)
+		case core.OutInstall:
+			w.rec.Install(w.now, node, w.out.Install(e), 0)
+		case core.OutEvent:
+			w.rec.Event(w.now, node, w.out.Event(e), 0)
+		case core.OutPanic:
+			w.rec.Panic(w.now, node, w.out.Text(e), 0)
+		case core.OutEnd:
+			w.rec.End(w.now, node, e.Why, w.out.Text(e), 0)
+		case core.OutSend, core.OutSetTimer, core.OutCancelTimer, core.OutUsed, core.OutWake, core.OutDone:
+		}
+	}
+	if w.failure != "" {
+		w.rec.Panic(w.now, node, w.failure, 0)
+	}
+}
+
+// judgeAct shows the judge an act of the environment, which key names.
+func (w *world) judgeAct(verdict, key uint32, act func()) uint32 {
+	if v, ok := w.acted.get(pair(verdict, key)); ok {
+		return v
+	}
+	w.recall(verdict)
+	act()
+	v := w.numberVerdict(w.judge)
+	w.acted.put(pair(verdict, key), v)
+	return v
+}
+
+func (w *world) judgeCrash(verdict uint32, node int) uint32 {
+	return w.judgeAct(verdict, uint32(node), func() { w.rec.Crash(w.now, node, false, 0) })
+}
+
+func (w *world) judgePartition(verdict uint32, split, side uint8, heal bool) uint32 {
+	key := 1<<24 | uint32(bit(heal))<<16 | uint32(split)<<8 | uint32(side)
+	kind := trace.Partition
+	if heal {
+		kind = trace.Heal
+	}
+	return w.judgeAct(verdict, key, func() {
+		w.rec.Act(w.now, kind, trace.Act{Groups: [][]int{nodesOf(split &^ side), nodesOf(side)}}, 0)
+	})
+}
+
+func nodesOf(set uint8) []int {
+	var all []int
+	for i := range MaxWorld {
+		if set>>i&1 != 0 {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// why tells what is wrong in a state, of a property that shows in it.
+func (v *verdictOf) why(property string, liveness bool) string {
+	end := v.judge.Finish(checker.Ending{T: afterAll, Complete: true})
+	for i := range end.Violations {
+		if x := &end.Violations[i]; x.Property == property && checker.IsLiveness(x) == liveness {
+			return x.Why
+		}
+	}
+	return "no violation of " + property
+}

@@ -59,6 +59,8 @@ func (s *Simulator) handle(e *entry) {
 		s.wakeDue(e)
 	case classParked:
 		s.parkedDue(e)
+	case classLoad:
+		s.loadDue(e)
 	case classCount:
 	}
 }
@@ -89,6 +91,8 @@ func (s *Simulator) parkedDue(e *entry) {
 		s.wakeDue(&missed)
 	case classIdle:
 		s.idleDue(&missed)
+	case classLoad:
+		s.loadDue(&missed)
 	case classAct, classReopen, classParked, classCount:
 	}
 }
@@ -138,9 +142,7 @@ func (s *Simulator) inputDue(e *entry) {
 		return
 	}
 	s.in = p.in
-	if p.in.Call == core.CallAllReduce {
-		s.in.Value = core.Contribution(core.NodeID(p.node), s.rec.CallNumber(p.node, p.in.Call))
-	}
+	s.in.Value = s.brings(p.node, p.in.Call)
 	s.cause = p.cause
 	s.step(p.node)
 }

@@ -15,6 +15,7 @@ const (
 	classWake                 // a: node, b: id
 	classDeliver              // a: slot of the message, b: receiver and place in the step's sends
 	classClose                // a: index of the close
+	classLoad                 // a: worker
 	classCount
 )
 

@@ -37,7 +37,7 @@ each at any moment and as often as its flag says. Where nothing else can happen,
 It tells how many states there are, what they broke, with the shortest schedule of each property, step by step, and what it
 has seen. An answer is complete unless it says that it stopped; ^C prints what was found until then.`,
 		Example: `  nexarsim explore --world 3 --crashes 2 --false-suspicions 1
-  nexarsim explore --world 3 --partitions 1 --protocol fail-stop --json`,
+  nexarsim explore --world 3 --crashes 2 --losses 1 --protocol fail-stop --json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.explore(cmd, &f, args) },
 	}
 	flags := cmd.Flags()

@@ -20,6 +20,9 @@ func configOf(h *trace.Header) (cfg core.Config, known bool, err error) {
 	default:
 		return cfg, false, nil
 	}
+	if stacked(h.Scenario) {
+		return cfg, false, nil
+	}
 	var text struct {
 		Policy            string `json:"policy"`
 		HeartbeatInterval string `json:"heartbeat_interval"`
@@ -54,4 +57,26 @@ func configOf(h *trace.Header) (cfg core.Config, known bool, err error) {
 		return cfg, false, fmt.Errorf("conformance: config: %w", err)
 	}
 	return cfg, true, nil
+}
+
+// stacked tells whether a scenario's application has a communicator or a register on top of the protocol. Which one, and how
+// it was made, no header says: such machines are not fed again.
+func stacked(scenario []byte) bool {
+	var sc struct {
+		Workload map[string]json.RawMessage `json:"workload"`
+		Faults   []struct {
+			App map[string]json.RawMessage `json:"app"`
+		} `json:"faults"`
+	}
+	if len(scenario) == 0 || json.Unmarshal(scenario, &sc) != nil {
+		return false
+	}
+	for _, f := range sc.Faults {
+		for op := core.CallSplit; op <= core.CallAllReduce; op++ {
+			if _, calls := f.App[op.String()]; calls {
+				return true
+			}
+		}
+	}
+	return len(sc.Workload) > 0
 }

@@ -165,6 +165,13 @@ func TestNothingToFeed(t *testing.T) {
 	if c, found := find(t, h, lines); c.Inputs() > 0 || len(found) > 0 {
 		t.Errorf("a trace without inputs: %d inputs, %+v", c.Inputs(), found)
 	}
+	for _, scenario := range []string{`{"workload":{"barrier":{"every":"1s"}}}`, `{"faults":[{"at":"1s","app":{"allreduce":[0]}}]}`} {
+		with := *h
+		with.Scenario = []byte(scenario)
+		if c, err := conform.New(&with); c != nil || err != nil {
+			t.Errorf("%s: %v, %v: expected no checker", scenario, c, err)
+		}
+	}
 	h.Protocol = "classic"
 	if c, err := conform.New(h); c != nil || err != nil {
 		t.Errorf("classic: %v, %v: expected no checker", c, err)

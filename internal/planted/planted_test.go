@@ -21,9 +21,9 @@ const root = "../.."
 const seeds = "20"
 
 func TestPlanted(t *testing.T) {
-	some := bugs
+	some := slices.Concat(bugs, commBugs)
 	if testing.Short() {
-		some = bugs[:1] // each builds the program anew
+		some = some[:1] // each builds the program anew
 	}
 	for _, b := range some {
 		t.Run(b.name, func(t *testing.T) { found(t, b) })
@@ -34,12 +34,16 @@ func TestPlanted(t *testing.T) {
 func found(t *testing.T, b bug) {
 	dir := t.TempDir()
 	program := build(t, b, dir)
-	out := filepath.Join(dir, "out")
-	swept := command(t, program, "sweep", "--seeds", seeds, "--protocol", "quorum,fail-stop", "--out", out)
+	sweep := append([]string{"sweep", "--seeds", seeds, "--protocol", "quorum,fail-stop"}, b.scenarios...)
+	told := slices.Clone(sweep)
+	if b.scenarios == nil {
+		told = append(told, "--out", filepath.Join(dir, "out")) // and shrinks what it finds
+	}
+	swept := command(t, program, told...)
 	if swept.code != 1 && swept.code != 4 {
 		t.Fatalf("sweep: exit %d, want 1 or 4\n%s%s", swept.code, tail(swept.stdout), swept.stderr)
 	}
-	again := command(t, program, "sweep", "--seeds", seeds, "--protocol", "quorum,fail-stop", "--json")
+	again := command(t, program, append(sweep, "--json")...)
 	finding := pick(t, again.stdout, b.property)
 
 	reproduce := lastLine(swept.stdout)

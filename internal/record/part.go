@@ -16,6 +16,9 @@ type Part struct {
 // Step writes the lines of one step.
 func (p *Part) Step(t int64, in *core.Input, out *core.Effects) {
 	list := out.List()
+	if in.Kind == core.InCall {
+		p.Cause = p.Lines.Call(t, p.Node, in, p.Epoch, p.Cause)
+	}
 	if in.Kind == core.InDeliver {
 		p.Cause = p.Lines.Deliver(t, p.Node, int(in.From), in.ID, &in.Msg, p.Epoch, used(out))
 	}
@@ -61,7 +64,9 @@ func (p *Part) effect(t int64, e *core.Effect, out *core.Effects) {
 		p.Lines.Panic(t, p.Node, out.Text(e), p.Cause)
 	case core.OutEnd:
 		p.Lines.End(t, p.Node, e.Why, out.Text(e), p.Cause)
-	case core.OutSetTimer, core.OutCancelTimer, core.OutWake, core.OutDone:
+	case core.OutDone:
+		p.Lines.Done(t, p.Node, out.Done(e), p.Epoch, p.Cause)
+	case core.OutSetTimer, core.OutCancelTimer, core.OutWake:
 		// No line of a trace tells of them.
 	}
 }

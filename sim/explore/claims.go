@@ -27,7 +27,8 @@ type claims struct {
 	w     *world
 	mails [MaxWorld][]uint32  // by receiver
 	fates map[uint32][]uint64 // by cell, a bit for each mail to it that does not act, and then for each that is spent
-	asked []uint32            // mails that are answered somewhere
+	asked [MaxWorld][]uint32  // by sender, mails that are answered somewhere
+	idles map[uint32][]uint64 // by cell, a bit for each asked mail of its node whose refusal it has no use for
 	about core.Kind           // what a broken claim is about
 	out   core.Effects
 	in    core.Input
@@ -38,7 +39,7 @@ func (w *world) broken(outcomes [][]outcome) (text string, about core.Kind) {
 	if !w.expert || w.cfg.Plain.KeepSpent {
 		return "", 0
 	}
-	k := &claims{w: w, fates: map[uint32][]uint64{}}
+	k := &claims{w: w, fates: map[uint32][]uint64{}, idles: map[uint32][]uint64{}}
 	for number := range w.mails.count.Load() {
 		to := w.mails.at(number).of.to
 		k.mails[to] = append(k.mails[to], number)
@@ -48,6 +49,11 @@ func (w *world) broken(outcomes [][]outcome) (text string, about core.Kind) {
 	for number := range cells {
 		if text := k.inert(number, seen); text != "" {
 			return text, k.about
+		}
+	}
+	for number := range cells {
+		if k.fates[number] != nil {
+			k.refusals(number)
 		}
 	}
 	for _, list := range outcomes {
@@ -73,7 +79,7 @@ func (k *claims) inert(number uint32, seen []bool) string {
 	m := c.m.Clone()
 	before := m.AppendState(nil)
 	for i, mailNumber := range mails {
-		fate := k.w.fate(number, mailNumber)
+		fate := k.w.askFate(c, k.w.mails.at(mailNumber).of) // too many pairs to remember
 		if fate == mailActs {
 			continue
 		}
@@ -82,7 +88,8 @@ func (k *claims) inert(number uint32, seen []bool) string {
 			fates[words+i>>6] |= 1 << (i & 63)
 		} else if !seen[mailNumber] {
 			seen[mailNumber] = true
-			k.asked = append(k.asked, mailNumber)
+			from := k.w.mails.at(mailNumber).of.from
+			k.asked[from] = append(k.asked[from], mailNumber)
 		}
 		text := k.deliver(m, mailNumber, fate)
 		if text == "" && !bytes.Equal(before, m.AppendState(nil)) {
@@ -144,6 +151,18 @@ func (k *claims) idle(number uint32, reply *core.Message) bool {
 	return idle
 }
 
+// refusals notes which refusals a cell has no use for.
+func (k *claims) refusals(number uint32) {
+	asked := k.asked[k.w.cells.at(number).of.node]
+	idle := make([]uint64, (len(asked)+63)/64)
+	for i, m := range asked {
+		if k.w.refused(number, m) {
+			idle[i>>6] |= 1 << (i & 63)
+		}
+	}
+	k.idles[number] = idle
+}
+
 // lasting looks for a claim that holds before a step and not after it.
 func (k *claims) lasting(o *outcome) string {
 	after, ok := k.fates[o.cell]
@@ -159,9 +178,9 @@ func (k *claims) lasting(o *outcome) string {
 			return fmt.Sprintf("a %s that is spent at node %d does not stay so", k.w.kindName(k.about), node)
 		}
 	}
-	for _, number := range k.asked {
-		if k.w.mails.at(number).of.from == node && k.w.refused(o.from, number) && !k.w.refused(o.cell, number) {
-			k.about = k.w.mails.at(number).of.msg.Kind
+	for i, before := range k.idles[o.from] {
+		if lost := before &^ k.idles[o.cell][i]; lost != 0 {
+			k.about = k.w.mails.at(k.asked[node][64*i+bits.TrailingZeros64(lost)]).of.msg.Kind
 			return fmt.Sprintf("node %d has no use for a refusal of its %s, and comes to have one", node, k.w.kindName(k.about))
 		}
 	}

@@ -69,22 +69,27 @@ func (w *world) fate(receiver, number uint32) uint32 {
 	if f, ok := w.fates.get(key); ok {
 		return f
 	}
-	f := uint32(mailActs)
-	c, m := w.cells.at(receiver).of, w.mails.at(number).of
-	switch x, ok := c.m.(expert); {
-	case c.panicked:
-		f = mailSpent
-	case !ok || w.cfg.Plain.KeepKinds>>min(m.msg.Kind, 63)&1 != 0:
-	default:
-		spent, answered := x.Spent(core.NodeID(m.from), &m.msg)
-		if spent {
-			f = mailSpent
-		} else if answered {
-			f = mailAnswered
-		}
-	}
+	f := w.askFate(w.cells.at(receiver).of, w.mails.at(number).of)
 	w.fates.put(key, f)
 	return f
+}
+
+func (w *world) askFate(c *cell, m *mail) uint32 {
+	x, ok := c.m.(expert)
+	switch {
+	case c.panicked:
+		return mailSpent
+	case !ok || w.cfg.Plain.KeepKinds>>min(m.msg.Kind, 63)&1 != 0:
+		return mailActs
+	}
+	spent, answered := x.Spent(core.NodeID(m.from), &m.msg)
+	switch {
+	case spent:
+		return mailSpent
+	case answered:
+		return mailAnswered
+	}
+	return mailActs
 }
 
 // refused tells whether a refusal of a mail's ballot would do nothing at the mail's sender.

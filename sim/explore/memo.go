@@ -7,8 +7,12 @@ type memo struct {
 	used   int
 }
 
+// memoHash mixes all bits into all: numbers of parts are small, and pairs of them look alike.
 func memoHash(key uint64) uint64 {
-	key *= 0x9e3779b97f4a7c15
+	key ^= key >> 32
+	key *= 0xd6e8feb86659fd93
+	key ^= key >> 32
+	key *= 0xd6e8feb86659fd93
 	return key ^ key>>32
 }
 

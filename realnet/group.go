@@ -245,6 +245,9 @@ func (g *Group) goDo(f func()) {
 
 // post puts something into the driver's mailbox. It waits while that is full: so the sender of too much is slowed down.
 func (g *Group) post(m mail) error {
+	if g.ctx.Err() != nil {
+		return ErrClosed // also where there is still room in the mailbox
+	}
 	select {
 	case g.mail <- m:
 		return nil

@@ -174,7 +174,7 @@ func repeat(before, text string, times int, after string) func() []byte {
 
 var badArguments = []badCase{
 	{name: "arg-command-misspelt", args: "swep --seeds 3"},
-	{name: "arg-command-absent", args: "cluster --world 3"},
+	{name: "arg-command-absent", args: "validate --quick"},
 	{name: "arg-flag-before-command", args: "--json run leader-dies"},
 	{name: "arg-flag-misspelt", args: "run leader-dies --protcol quorum"},
 	{name: "arg-flag-short", args: "run leader-dies -q"},

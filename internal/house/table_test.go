@@ -41,7 +41,7 @@ var table = []row{
 	{pkg: "realnet", module: []string{"core", "core/comm", "checker/trace", "internal/record"}, libs: everything, public: true},
 	{pkg: "internal/record", module: []string{"core", "checker/trace"}},
 	{pkg: "internal/conform", module: []string{"core", "core/comm", "checker/trace", "internal/record"}},
-	{pkg: "internal/cluster", module: []string{"realnet", "scenarios", "checker/trace"}, libs: everything},
+	{pkg: "internal/cluster", module: []string{"core", "realnet", "scenarios", "checker/trace"}, libs: everything},
 	{pkg: "internal/fleet", module: []string{"sim", "scenarios", "checker/trace"}, libs: everything},
 	{pkg: "internal/house"},
 	{pkg: "internal/seeds", module: []string{"sim"}},

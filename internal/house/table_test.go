@@ -34,7 +34,7 @@ var table = []row{
 	{pkg: "sim/capsule", module: []string{"scenarios", "checker/trace"}, strict: randomness | clocks | concurrency | mapOrder, public: true},
 	{
 		pkg: "sim/explore", public: true, strict: deterministic | integers,
-		module: []string{"core", "sim", "sim/explore/search", "checker", "checker/trace", "internal/record"},
+		module: []string{"core", "sim", "sim/capsule", "sim/explore/search", "scenarios", "checker", "checker/trace", "internal/record"},
 		libs:   []string{"github.com/zeebo/xxh3"},
 	},
 	{pkg: "sim/explore/search", public: true, strict: deterministic, libs: []string{"github.com/zeebo/xxh3"}},

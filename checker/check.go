@@ -107,7 +107,7 @@ func (rep *Report) settle(j *Judge, timed bool) {
 // withoutLiveness leaves a verdict on safety alone. Reports of a lost quorum are owed under protocol quorum only.
 func (v *Verdict) withoutLiveness(quorum bool) {
 	v.Violations = slices.DeleteFunc(v.Violations, func(x trace.Violation) bool { return IsLiveness(&x) })
-	v.Undecided = slices.DeleteFunc(v.Undecided, func(u Undecided) bool { return u.Property != Collective })
+	v.Undecided = slices.DeleteFunc(v.Undecided, func(u Undecided) bool { return u.Property != Collective && u.Property != Linearizability })
 	for _, p := range []string{QuorumLoss, Recovery, Late, Livelock} {
 		if p == QuorumLoss && !quorum {
 			continue

@@ -67,7 +67,7 @@ func TestCheckDiffers(t *testing.T) {
 		{"another time", hang, `{"property":"recovery","t":12,"nodes":[0,1],"why":""}`, "0", "recovery@2m0s[0 1]", "the file's verdict dates recovery to 12ns, nodes 0 and 1: expected 2m0s, nodes 0 and 1"},
 		{"others", bad, strings.Replace(mine, "[0,2]", "[0,1]", 1), "2", "validity@16s[0 2] validity@16s[1 2]", "the file's verdict dates validity to 16s, nodes 0 and 1: expected 16s, nodes 0 and 2"},
 		{"too much", bad, mine + `,{"property":"ranks","t":1,"nodes":[],"why":"no"}`, "2", "validity@16s[0 2] validity@16s[1 2]", "the file's verdict names ranks, which holds or is undecided: no"},
-		{"what is judged elsewhere", bad, mine + `,{"property":"linearizability","t":1,"nodes":[],"why":"no"}`, "2", "validity@16s[0 2] validity@16s[1 2]", ""},
+		{"what is judged elsewhere", bad, mine + `,{"property":"conformance","t":1,"nodes":[],"why":"no"}`, "2", "validity@16s[0 2] validity@16s[1 2]", ""},
 		{"installs", bad, mine, "3", "validity@16s[0 2] validity@16s[1 2]", "the file's verdict counts 3 installs, the trace has 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 //   - an all-reduce ends without an error only after that, with the sum of what exactly the members of the view brought to
 //     it, and with the same value everywhere;
 //   - a barrier or all-reduce that all members call ends, and without an error, unless there was a reason (calm.go) between
-//     the first member's start of it and its end.
+//     the first member's start of it and its end;
+//   - under quorum and fail-stop, a call ends at the latest soon after its node has installed another view.
 //
 // A call that is answered without having been made breaks the first of these in any view. A call whose view changes under
 // it has its reason, and may fail; if it succeeds, it is held to the view in which it was started.
@@ -316,7 +317,9 @@ func (f *collectiveFold) finish(w *world, set *settings, end Ending, out *outcom
 		}
 		r := &f.rounds[x.round]
 		due := r.due(set)
-		switch {
+		switch n := &w.nodes[x.node]; {
+		case set.hardened && n.view != r.key.view && n.runs() && !n.paused && n.held == 0 && n.installedAt+collectiveTimeout <= end.T && end.Complete:
+			out.by(Collective, end.T, x.node, "node %d's part of %s never ended, although it installed epoch %d at %s", x.node, r.name(w), w.views[n.view].epoch, span64(n.installedAt))
 		case !r.complete(w) || !r.owed() || r.reason <= due && r.reason <= end.T:
 		case end.T <= due:
 			out.undecided(Collective, "node %d was in %s at the end, less than %s after its start", x.node, r.name(w), span64(set.RecoveryTimeout+collectiveTimeout))

@@ -46,6 +46,28 @@ func TestBarrier(t *testing.T) {
 			done 1 barrier 1 error=gone
 			recover 0,1 1 0,1
 			120s over`, "collective@10.01s[0 2]"},
+		{"a call outlives its view", `world 3 protocol=fail-stop
+			10s start 0,1 barrier 1
+			crash 2
+			15s suspect 0,1 2
+			recover 0,1 1 0,1
+			done 0 barrier 1 error=gone
+			120s over`, "collective@2m0s[1]"},
+		{"not if it sleeps", `world 3 protocol=fail-stop
+			10s start 0,1 barrier 1
+			crash 2
+			15s suspect 0,1 2
+			recover 0,1 1 0,1
+			done 0 barrier 1 error=gone
+			pause 1
+			120s over`, ""},
+		{"nor in nexar", `world 3 protocol=classic
+			10s start 0,1 barrier 1
+			crash 2
+			15s suspect 0,1 2
+			recover 0,1 1 0,1
+			done 0 barrier 1 error=gone
+			120s over`, ""},
 		{"in the view without it", `world 3 protocol=fail-stop
 			10s crash 2
 			15s suspect 0,1 2

@@ -16,5 +16,5 @@
 //	if v.Safety() { ... }
 //
 // One file holds one property, headed by its sentence from docs/protocol.md; world.go is the picture of the run that they
-// share. Linearizability and conformance are judged elsewhere.
+// share. Conformance is judged elsewhere; the search for an order of reads and writes is porcupine's.
 package checker

@@ -22,6 +22,7 @@ type Judge struct {
 	livelock   livelockFold
 	late       lateFold
 	collective collectiveFold
+	linear     linearFold
 
 	malformed []string
 	scratch   []int // Finish's
@@ -88,6 +89,7 @@ func (j *Judge) Reset(h *trace.Header) error {
 	j.livelock.reset(n)
 	j.late.reset()
 	j.collective.reset(n)
+	j.linear.reset()
 	j.malformed = nil
 	return nil
 }
@@ -114,6 +116,7 @@ func (j *Judge) CopyFrom(o *Judge) {
 	j.livelock.copyFrom(&o.livelock)
 	j.late = o.late
 	j.collective.copyFrom(&o.collective)
+	j.linear.copyFrom(&o.linear)
 	j.malformed = append(j.malformed[:0], o.malformed...)
 }
 
@@ -145,6 +148,7 @@ func (j *Judge) Observe(ev *trace.Event) {
 	case trace.Call:
 		j.eviction.acts(ev.Node, ev.Call.Epoch, ev.T, "made a call", &j.found)
 		j.collective.call(&j.world, &j.set, ev, &j.found)
+		j.linear.take(ev)
 	case trace.End:
 		j.end(ev)
 	case trace.Panic:
@@ -366,6 +370,7 @@ func (j *Judge) Finish(end Ending) Verdict {
 	losses.finish(w, &out)
 	j.history.finish(w, end, &j.agreement, &out)
 	j.collective.finish(w, &j.set, end, &out)
+	j.linear.finish(&out)
 	j.judgeRecovery(end, &out)
 	if j.late.blind != "" {
 		out.undecided(Late, "%s", j.late.blind)

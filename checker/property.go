@@ -15,7 +15,7 @@ const (
 	Validity        = "validity"        // S3
 	History         = "history"         // S4
 	Isolation       = "isolation"       // S6
-	Linearizability = "linearizability" // judged elsewhere
+	Linearizability = "linearizability" // reads and writes of a register
 	Collective      = "collective"      // barriers and all-reduces
 	Eviction        = "eviction"        // S7
 	QuorumLoss      = "quorum-loss"     // S8
@@ -49,7 +49,7 @@ func IsLiveness(v *trace.Violation) bool {
 // judgedHere reports whether this package has a fold for the property.
 func judgedHere(property string) bool {
 	switch property {
-	case Linearizability, Conformance:
+	case Conformance:
 		return false
 	}
 	return slices.Contains(Properties, property)

@@ -14,7 +14,7 @@ const (
 	InDead                          // somebody witnessed the peer's death; never withdrawn. Peer
 	InSuspect                       // an outside detector, or the harness, suspects a peer. Peer, Hold
 	InTrust                         // it no longer does. Peer
-	InCall                          // the application calls. Call, ID; all-reduce: Value
+	InCall                          // the application calls. Call, ID; a communicator's: Value, Comm, Body
 	InShutdown                      // the application ends this node's part in the group
 )
 
@@ -42,10 +42,18 @@ const (
 	CallAllReduce
 	CallHold    // take the communicator's lock
 	CallRelease // give it back
+	CallBroadcast
+	CallAllGather
+	CallReduceScatter
+	CallAllToAll
+	CallWrite // put Value into the register that the group keeps
+	CallRead  // Done.Result is its value as decimal text
 )
 
 var callNames = [...]string{
 	CallRecover: "recover", CallSplit: "split", CallBarrier: "barrier", CallAllReduce: "allreduce", CallHold: "hold", CallRelease: "release",
+	CallBroadcast: "broadcast", CallAllGather: "allgather", CallReduceScatter: "reduce-scatter", CallAllToAll: "alltoall",
+	CallWrite: "write", CallRead: "read",
 }
 
 // String names the call.
@@ -80,7 +88,9 @@ type Input struct {
 	Peer  NodeID
 	ID    uint64
 	Phase int64  // InStart: nanoseconds until the first heartbeat, below the interval, so that nodes do not beat in step
-	Value int64  // InCall of an all-reduce: what this node brings to the sum; Done.Result is the sum as decimal text
+	Value int64  // InCall of an all-reduce: what this node brings to the sum; Done.Result is the sum as decimal text. Of a split: the colour
+	Comm  uint64 // InCall: which communicator, by its id; 0: the view's
+	Body  string // InCall: what a communicator's call works on (core/comm, Request)
 	Err   string // InSent
 	Msg   Message
 }

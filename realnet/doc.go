@@ -1,5 +1,15 @@
-// Package realnet is the place of the driver that runs a core.Machine over QUIC in a real process. This version holds no
-// driver: the package exists so that its name and its neighbours in the table of imports are settled. What a driver owes
-// to a machine is numbered in the comment of package core; the commands that need one (cluster, node) say that they are
-// not there.
+// Package realnet runs a core.Machine over QUIC in a real process: what is deployed is core and this package.
+//
+// One goroutine owns the machine, gives it one input at a time and performs its effects. Members talk over one QUIC
+// connection for each pair (TLS 1.3 in both directions, the identity in the certificate), with one long-lived stream for
+// each class of traffic. A message that cannot be handed to its stream at once is dropped: the protocol repeats what
+// matters, and nobody waits for a dead or slow peer. Which protocol it is, realnet does not know: it drives any machine
+// that a constructor makes. It knows neither the simulator nor scenario files.
+//
+//	g, err := realnet.Join(ctx, realnet.Config{Self: "a", Members: members, Credentials: creds, Core: core.DefaultConfig()})
+//	for {
+//		ev, err := g.Events().Next(ctx)
+//		...
+//		view := g.View() // already the view that the event tells of
+//	}
 package realnet

@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -79,9 +78,6 @@ func TestWorstInstallKeepsTheBound(t *testing.T) {
 			continue // another bound
 		}
 		for _, protocol := range sim.Protocols() {
-			if errors.Is(sim.Runnable(sc, protocol), sim.ErrNoCommunicator) {
-				continue
-			}
 			for seed := uint64(1); seed <= 10; seed++ {
 				res, err := s.Run(sim.Spec{Scenario: sc, Protocol: protocol, Seed: seed})
 				if err != nil {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -317,16 +316,8 @@ func TestContributionReachesTheDigest(t *testing.T) {
 	}
 }
 
-// TestOffers: what an application may call is a matter of the protocol. A split is answered by all of them.
-func TestOffers(t *testing.T) {
-	for op, needs := range map[string]bool{"split": false, "barrier": true, "allreduce": true, "recover": false, "shutdown": false} {
-		sc := probing(t, 2, "config: {policy: manual}\nfaults:\n  - {at: 1s, app: {"+op+": [0]}}\n")
-		for _, p := range protocolTable() {
-			if err := p.offers(sc); errors.Is(err, ErrNoCommunicator) != (needs && !p.communicator) {
-				t.Errorf("%s, %s: error %v", p.name, op, err)
-			}
-		}
-	}
+// TestProtocolNames: a scenario can name what there is, and nothing else.
+func TestProtocolNames(t *testing.T) {
 	var names []string
 	for _, p := range protocolTable() {
 		names = append(names, p.name)

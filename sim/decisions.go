@@ -19,6 +19,8 @@ const (
 	domainTransport
 	domainPhase
 	domainRandom
+	domainRing // how all-reduces go
+	domainLoad // when a worker begins, what it asks for, and where
 )
 
 // choiceKey is the key of a choice that is not about a packet.

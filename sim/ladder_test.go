@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -54,9 +53,6 @@ func TestLadder(t *testing.T) {
 			t.Fatalf("no built-in scenario %s", d.scenario)
 		}
 		for _, protocol := range append([]string{"quorum"}, ladder...) {
-			if errors.Is(sim.Runnable(sc, protocol), sim.ErrNoCommunicator) {
-				continue
-			}
 			shows := uint64(0)
 			for seed := uint64(1); seed <= seeds && shows == 0; seed++ {
 				res, err := s.Run(sim.Spec{Scenario: sc, Protocol: protocol, Seed: seed})

@@ -59,6 +59,8 @@ func (s *Simulator) handle(e *entry) {
 		s.wakeDue(e)
 	case classParked:
 		s.parkedDue(e)
+	case classLoad:
+		s.loadDue(e)
 	case classCount:
 	}
 }
@@ -89,6 +91,8 @@ func (s *Simulator) parkedDue(e *entry) {
 		s.wakeDue(&missed)
 	case classIdle:
 		s.idleDue(&missed)
+	case classLoad:
+		s.loadDue(&missed)
 	case classAct, classReopen, classParked, classCount:
 	}
 }
@@ -133,16 +137,28 @@ func (s *Simulator) giveInputAt(at int64, id int, in core.Input) {
 }
 
 func (s *Simulator) inputDue(e *entry) {
+	if e.b != 0 {
+		s.sentDue(e)
+		return
+	}
 	p := &s.inputs[e.a]
 	if s.nodes[p.node].down() || s.postpone(p.node, e) {
 		return
 	}
 	s.in = p.in
-	if p.in.Call == core.CallAllReduce {
-		s.in.Value = core.Contribution(core.NodeID(p.node), s.rec.CallNumber(p.node, p.in.Call))
-	}
+	s.in.Value = s.brings(p.node, p.in.Call)
 	s.cause = p.cause
 	s.step(p.node)
+}
+
+// sentDue tells a machine that a send has ended well.
+func (s *Simulator) sentDue(e *entry) {
+	id := int(e.a)
+	if s.nodes[id].down() || s.postpone(id, e) {
+		return
+	}
+	s.in = core.Input{Kind: core.InSent, ID: uint64(e.b - 1)}
+	s.step(id)
 }
 
 // arrive asks the network about a packet that is due, and hands it over.

@@ -12,6 +12,7 @@ type node struct {
 	gone    bool  // the process is dead: crashed, or exited after a shutdown
 	goneAt  int64 //
 	mute    bool  // it panicked: the process stands, and nothing moves in it
+	ended   bool  // its application has been told that it is no member any more
 	pauses  int   // pause acts in force
 	paused  int64 // since when, if pauses > 0
 	clock   clock

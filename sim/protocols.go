@@ -18,10 +18,9 @@ var ErrUnavailable = errors.New("not available in this version")
 
 // protocol is one that a scenario can name.
 type protocol struct {
-	name         string
-	make         Constructor // nil: not available
-	communicator bool        // its application can call split, barrier and allreduce
-	classic      bool        // nexar 0.1.2 or a rung of its repairs
+	name    string
+	make    Constructor // nil: not available
+	classic bool        // nexar 0.1.2 or a rung of its repairs
 }
 
 // protocolTable is all of them, in the order in which the contract lists them.
@@ -31,7 +30,7 @@ func protocolTable() []protocol {
 		{name: "fail-stop", make: hardened(core.FailStop)},
 	}
 	for _, r := range classic.Repairs() {
-		all = append(all, protocol{name: r.String(), make: published(r), communicator: true, classic: true})
+		all = append(all, protocol{name: r.String(), make: published(r), classic: true})
 	}
 	return all
 }

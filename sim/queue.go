@@ -10,11 +10,12 @@ const (
 	classIdle                 // a: silent peer, b: whose end of the connection may time out
 	classReopen               // a, b: the pair
 	classParked               // a: index of what a node missed while paused, b: node
-	classInput                // a: index of the input
+	classInput                // a: index of the input; or, b not 0: a: node, b: 1 + the op of a send that has ended well
 	classTimer                // a: node, b: timer and its generation
 	classWake                 // a: node, b: id
 	classDeliver              // a: slot of the message, b: receiver and place in the step's sends
 	classClose                // a: index of the close
+	classLoad                 // a: worker
 	classCount
 )
 

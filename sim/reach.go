@@ -40,6 +40,19 @@ const (
 	ReachIdleTimeout
 	ReachReopened
 	ReachStaleBurst
+	ReachCrashInCall
+	ReachCrashReducing
+	ReachCrashBetween
+	ReachCrashGathering
+	ReachCallGone
+	ReachPartlyFinished
+	ReachOldSegment
+	ReachEarlySegment
+	ReachAskedAgain
+	ReachGivenUp
+	ReachSplit
+	ReachRegisterAsked
+	ReachCrashStoring
 	reachCount
 )
 
@@ -74,6 +87,19 @@ var reachNames = [reachCount]string{
 	ReachIdleTimeout:       "an idle timeout closed a connection",
 	ReachReopened:          "a closed connection opened again",
 	ReachStaleBurst:        "a stream delivered after a heal what was sent before",
+	ReachCrashInCall:       "a node crashed in the middle of a collective",
+	ReachCrashReducing:     "a node crashed in the reduce-scatter of a ring all-reduce",
+	ReachCrashBetween:      "a node crashed between reduce-scatter and all-gather",
+	ReachCrashGathering:    "a node crashed in the all-gather of a ring all-reduce",
+	ReachCallGone:          "a collective ended with its view",
+	ReachPartlyFinished:    "a view changed when some members had finished an all-reduce and others had not",
+	ReachOldSegment:        "an old view's segment arrived in a new view",
+	ReachEarlySegment:      "a segment of a view arrived before the view was installed",
+	ReachAskedAgain:        "a segment that did not come was asked for again",
+	ReachGivenUp:           "a member told others that it has given a collective up",
+	ReachSplit:             "a split made a communicator",
+	ReachRegisterAsked:     "a new view's lowest rank asked for what the register holds",
+	ReachCrashStoring:      "the register's lowest rank crashed with a value on its way",
 }
 
 // String tells the situation.
@@ -114,6 +140,7 @@ func (r *Reach) Missing() []ReachPoint {
 type reachState struct {
 	hits  Reach
 	nodes []reachNode
+	calls []reachCalls
 }
 
 // reachNode is how far a node has come in its epoch.
@@ -138,6 +165,10 @@ func (r *reachState) reset(world int) {
 	}
 	r.nodes = r.nodes[:world]
 	clear(r.nodes)
+	r.calls = r.calls[:0]
+	for range world {
+		r.calls = append(r.calls, reachCalls{members: world, label: -1})
+	}
 }
 
 func (r *reachState) hit(p ReachPoint) { r.hits[p]++ }
@@ -156,6 +187,8 @@ func (r *reachState) sent(s *Simulator, id, to int, m *core.Message) {
 		r.proposal(n, id, m)
 	case core.Commit:
 		r.commit(s, n, id, m)
+	default:
+		r.callSent(id, m)
 	}
 }
 
@@ -203,6 +236,7 @@ func (r *reachState) delivered(id int, in *core.Input) {
 
 // crashed looks at where in a round a node dies.
 func (r *reachState) crashed(s *Simulator, id int) {
+	r.callCrashed(id, s.ring)
 	n := &r.nodes[id]
 	members := s.world
 	if n.installs > 0 {
@@ -233,8 +267,11 @@ func (r *reachState) line(ev *trace.Event) {
 		r.hit(ReachWithdrawn)
 	case trace.Install:
 		r.install(ev)
+		r.callInstall(ev.Node, ev.Install)
 	case trace.Told:
 		r.event(ev)
+	case trace.Call:
+		r.callLine(ev.Node, ev.Call)
 	case trace.Resume:
 		r.nodes[ev.Node].slept = true
 	case trace.End:

@@ -58,9 +58,6 @@ func TestRecordedRunsAreReplayed(t *testing.T) {
 	for _, name := range scenarios.Names() {
 		sc, _ := scenarios.Builtin(name)
 		for i, protocol := range []string{"quorum", "fail-stop"} {
-			if errors.Is(Runnable(sc, protocol), ErrNoCommunicator) {
-				continue
-			}
 			for _, seed := range []uint64{uint64(i) + 1, uint64(len(name)) + 77} {
 				spec := Spec{Scenario: sc, Protocol: protocol, Seed: seed}
 				want, err := New().Run(spec)

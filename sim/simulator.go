@@ -40,6 +40,8 @@ type Simulator struct {
 	closes   []closing
 	acts     []act
 	watch    watch
+	load     load
+	ring     bool // all-reduces go round the ring
 
 	in      core.Input
 	out     *core.Effects
@@ -109,11 +111,15 @@ func (s *Simulator) prepare(spec Spec) error {
 	s.cfg = cfg
 	s.reset()
 	s.drawWorld()
+	if spec.New == nil {
+		make1 = s.equip(make1)
+	}
 	if err := s.makeNodes(make1); err != nil {
 		return err
 	}
 	s.makeNetwork()
 	s.plan()
+	s.planLoad()
 	if s.choices = spec.choices; s.choices != nil {
 		if err := s.choices.bind(s); err != nil {
 			return err

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -54,36 +53,10 @@ type Result struct {
 // DigestText is the digest as traces and reports show it.
 func (r *Result) DigestText() string { return fmt.Sprintf("%016x", r.Digest) }
 
-// ErrNoCommunicator marks a scenario whose application needs what the protocol does not have.
-var ErrNoCommunicator = errors.New("no communicator")
-
 // Runnable says whether a scenario can run on a protocol: nil, or why not.
-func Runnable(sc *scenarios.Scenario, protocol string) error {
-	if _, err := Protocol(protocol); err != nil {
-		return err
-	}
-	p, _ := findProtocol(protocol)
-	return p.offers(sc)
-}
-
-// offers says whether a protocol has what a scenario's application needs.
-func (p protocol) offers(sc *scenarios.Scenario) error {
-	switch {
-	case sc.Workload == nil:
-	case p.communicator:
-		return fmt.Errorf("scenario %s: workload.%s: %w", sc.Name, sc.Workload.Kind, ErrUnavailable)
-	default:
-		return fmt.Errorf("scenario %s: workload.%s: protocol %s has %w yet", sc.Name, sc.Workload.Kind, p.name, ErrNoCommunicator)
-	}
-	for i := range sc.Faults {
-		a := &sc.Faults[i].Act
-		op, ok := appCall(a)
-		owed := ok && op.Collective() && op != core.CallSplit // a split that is not offered says so to the application, and nothing is owed
-		if owed && !p.communicator {
-			return fmt.Errorf("scenario %s: faults[%d].app.%s: protocol %s has %w yet", sc.Name, i, a.Op, p.name, ErrNoCommunicator)
-		}
-	}
-	return nil
+func Runnable(_ *scenarios.Scenario, protocol string) error {
+	_, err := Protocol(protocol)
+	return err
 }
 
 // protocol is the protocol that a spec names.

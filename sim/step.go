@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 
 	"nexarsim/core"
 	"nexarsim/internal/record"
@@ -94,7 +95,7 @@ func (s *Simulator) markStep(id int, in *core.Input) {
 		s.digest.word(in.ID)
 		s.digest.word(uint64(uint32(in.Peer))<<32 | uint64(in.Call)<<8 | bit(in.Hold))
 		s.digest.text(in.Err)
-		if in.Call == core.CallAllReduce {
+		if in.Call == core.CallAllReduce || in.Value != 0 {
 			s.digest.word(uint64(in.Value))
 		}
 	}
@@ -108,6 +109,9 @@ func (s *Simulator) recordInput(id int, in *core.Input) {
 
 // recordDelivery writes the line of a delivery, which says whether it was used, before the lines of its effects.
 func (s *Simulator) recordDelivery(id int, in *core.Input, out *core.Effects) {
+	if in.Msg.Epoch != s.nodes[id].epoch {
+		s.reach.callArrived(&in.Msg, s.nodes[id].epoch)
+	}
 	used := false
 	for i, list := 0, out.List(); i < len(list); i++ {
 		if list[i].Kind == core.OutUsed {
@@ -232,9 +236,11 @@ func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effec
 		s.digest.text(d.Result)
 		s.digest.text(d.Err)
 		s.rec.Done(s.now, id, d, n.epoch, s.cause)
+		s.load.ended(d.ID)
 	case core.OutPanic:
 		s.panicked(id, out.Text(e))
 	case core.OutEnd:
+		n.ended = n.ended || e.Why != core.EndError // an application goes on with the view that it has
 		s.digest.text(out.Text(e))
 		s.rec.End(s.now, id, e.Why, out.Text(e), s.cause)
 		if e.Why == core.EndShutdown {
@@ -336,8 +342,12 @@ func (s *Simulator) unsent(why netsim.Why, e entry, from, to int) {
 // answerSend tells a machine how a send with an Op has ended: at once, as a local send does.
 func (s *Simulator) answerSend(id int, op uint32, why netsim.Why) {
 	in := core.Input{Kind: core.InSent, ID: uint64(op)}
-	if why == netsim.DropClosed {
+	switch {
+	case why == netsim.DropClosed:
 		in.Err = "connection closed"
+	case s.act == 0 && op < math.MaxUint32:
+		s.queue.push(s.now, classInput, uint32(id), op+1) // the common case holds nothing that would have to be kept
+		return
 	}
 	s.giveInput(id, in)
 }

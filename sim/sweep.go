@@ -148,7 +148,7 @@ func (spec *SweepSpec) sort() (units []unit, skipped []string, err error) {
 			switch err := Runnable(sc, p); {
 			case err == nil:
 				units = append(units, unit{sc, p})
-			case spec.SkipUnoffered && (errors.Is(err, ErrNoCommunicator) || errors.Is(err, ErrUnavailable)):
+			case spec.SkipUnoffered && errors.Is(err, ErrUnavailable):
 				skipped = append(skipped, err.Error())
 			default:
 				return nil, nil, err

@@ -196,14 +196,6 @@ func TestSweepStops(t *testing.T) {
 // TestBadSpecs are told before any run.
 func TestBadSpecs(t *testing.T) {
 	sc, _ := scenarios.Builtin("leader-dies")
-	barrier, err := scenarios.Parse("barrier.yaml", []byte("name: barrier\nabout: x\nworld: 3\nfaults:\n  - {at: 1s, app: {barrier: [0]}}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	load, err := scenarios.Parse("load.yaml", []byte("name: load\nabout: x\nworld: 3\nworkload: {barrier: {every: 1s}}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		sc       *scenarios.Scenario
 		protocol string
@@ -211,8 +203,6 @@ func TestBadSpecs(t *testing.T) {
 		text     string
 	}{
 		{sc, "raft", nil, `protocol "raft": unknown; available: classic, classic+epoch, classic+numbering, classic+replay, classic+routers, fail-stop, quorum`},
-		{barrier, "quorum", ErrNoCommunicator, "scenario barrier: faults[0].app.barrier: protocol quorum has no communicator yet"},
-		{load, "quorum", ErrNoCommunicator, "scenario load: workload.barrier: protocol quorum has no communicator yet"},
 	} {
 		_, err := New().Run(Spec{Scenario: c.sc, Protocol: c.protocol, Seed: 1})
 		_, sweepErr := Sweep(context.Background(), SweepSpec{Scenarios: []*scenarios.Scenario{sc, c.sc}, Protocols: []string{"quorum", c.protocol}, Seeds: SeedRange(1, 2)})

@@ -2,7 +2,6 @@ package sim_test
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"testing"
 
@@ -47,9 +46,6 @@ func TestTraceTellsTheSame(t *testing.T) {
 	for _, name := range scenarios.Names() {
 		sc, _ := scenarios.Builtin(name)
 		for _, protocol := range sim.Protocols() {
-			if errors.Is(sim.Runnable(sc, protocol), sim.ErrNoCommunicator) {
-				continue
-			}
 			for _, seed := range seeds {
 				res, text := recordRun(t, sim.Spec{Scenario: sc, Protocol: protocol, Seed: seed, Inputs: seed == 1})
 				report, err := checker.CheckTrace(bytes.NewReader(text), name+".jsonl")

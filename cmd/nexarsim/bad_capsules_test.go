@@ -72,7 +72,6 @@ var badCapsules = []badCase{
 	badCapsule("scenario-random-transport", capsuleWith(`"world":3`, `"world":3,"network":{"transport":"random"}`)),
 	badCapsule("scenario-faults", capsuleWith(`"world":3`, `"world":3,"faults":[{"at":"1s","crash":[0]}]`)),
 	badCapsule("scenario-not-json", capsuleWith(`"world":3`, `world: 3`)),
-	badCapsule("scenario-workload", capsuleWith(`"world":3`, `"world":3,"workload":{"barrier":{"every":"1s"}}`)),
 	badCapsule("world-beyond", capsuleWith(`"world":3`, `"world":4097`)),
 	badCapsule("property-unknown", capsuleWith(`"decisions"`, `"property":"agrement","decisions"`)),
 	badCapsule("property-not-in-verdict", capsuleWith(`"decisions"`, `"property":"agreement","decisions"`)),

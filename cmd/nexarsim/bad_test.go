@@ -174,7 +174,7 @@ func repeat(before, text string, times int, after string) func() []byte {
 
 var badArguments = []badCase{
 	{name: "arg-command-misspelt", args: "swep --seeds 3"},
-	{name: "arg-command-absent", args: "cluster --world 3"},
+	{name: "arg-command-absent", args: "validate --quick"},
 	{name: "arg-flag-before-command", args: "--json run leader-dies"},
 	{name: "arg-flag-misspelt", args: "run leader-dies --protcol quorum"},
 	{name: "arg-flag-short", args: "run leader-dies -q"},
@@ -276,6 +276,5 @@ var badScenarios = []badCase{
 	{name: "scenario-expect-protocol", args: "run FILE", file: "s.yaml", text: scenarioOf("expect: {qorum: pass}\n")},
 	{name: "scenario-expect-property", args: "run FILE", file: "s.yaml", text: scenarioOf("expect: {quorum: {violates: [agrement]}}\n")},
 	{name: "scenario-crash-stop-partition", args: "run FILE", file: "s.yaml", text: scenarioOf("model: crash-stop\nfaults: [{at: 1s, partition: [[0], [1]]}]\n")},
-	{name: "scenario-workload", args: "run FILE", file: "s.yaml", text: scenarioOf("workload: {barrier: {every: 1s}}\n")},
 	{name: "scenario-lint", args: "scenarios lint FILE", file: "s.yaml", text: scenarioOf("faults: [{at: 1s, crash: [3]}]\n")},
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
+	"nexarsim/internal/conform"
 	"nexarsim/internal/expect"
 	"nexarsim/internal/report"
 	"nexarsim/scenarios"
@@ -23,7 +25,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Judges a recorded history, simulated or real",
 		Long: `check reads a trace and judges it: the same judge as in run and sweep, given nothing but the file. A file that breaks the
 format is an error; whatever a node did is judged. The file's own verdict has no say, and check tells if it differs. A
-trace without one may have been cut short: then safety is judged, and liveness is not.`,
+trace without one may have been cut short: then safety is judged, and liveness is not. If the trace has the nodes' inputs,
+each node's core is fed them again and must do what the trace says (conformance).`,
 		Example: `  nexarsim run leader-dies --seed 7 --trace run.jsonl
   nexarsim check run.jsonl`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.check(args, asDoc) },
@@ -64,7 +67,34 @@ func checkFile(name string) (checker.Report, error) {
 	}
 	defer file.Close() // opened for reading: closing loses nothing
 	rep, err := checker.CheckTrace(file, name)
+	if err == nil && len(rep.Verdict.Malformed) == 0 {
+		err = feedAgain(file, name, &rep)
+	}
 	return rep, traceError(name, err)
+}
+
+// feedAgain feeds every node's core its recorded inputs, if the trace has them, and adds what differs to the verdict.
+func feedAgain(file io.ReadSeeker, name string, rep *checker.Report) error {
+	cores, err := conform.New(&rep.Header)
+	if cores == nil || err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil // a pipe: it was read once, and cannot be read again
+	}
+	d, err := trace.NewReader(file, name)
+	if err != nil {
+		return err
+	}
+	var ev trace.Event
+	for err = d.Next(&ev); err == nil; err = d.Next(&ev) {
+		cores.Observe(&ev)
+	}
+	if err != io.EOF {
+		return err
+	}
+	rep.Verdict.Violations = append(rep.Verdict.Violations, cores.Finish()...)
+	return nil
 }
 
 func openTrace(name string) (*os.File, error) {

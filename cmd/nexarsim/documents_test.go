@@ -29,6 +29,10 @@ var documents = []struct {
 	{"check also", checkedRun{}, map[string]string{
 		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict",
 	}},
+	{"cluster also", clusterRun{}, map[string]string{
+		"delay_us":   "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
+		"recoveries": "what followed each death that a view answered: `node`, `suspected_us` until the first suspicion, `installed_us` until the last install without it",
+	}},
 	{"replay of a capsule also", capsuleDocument{}, map[string]string{
 		"result": "`reproduced`, `fixed` or `diverged`", "property": "that the capsule is about; left out if none", "cause": "what the violation needs",
 		"same": "true if the digest is the capsule's: the same run, step for step", "at": "number of the first decision that found no place, from 1; left out for an order",

@@ -93,13 +93,7 @@ func checkProtocol(name string) error {
 func absentProtocol(err error) error { return usage("", "%s", err) }
 
 // unrunnable tells why a scenario cannot be run: as a matter of usage.
-func unrunnable(err error) error {
-	hint := ""
-	if errors.Is(err, sim.ErrNoCommunicator) {
-		hint = "take a scenario without workload, barrier and allreduce, or --protocol classic for one without workload"
-	}
-	return usage(hint, "%s", err)
-}
+func unrunnable(err error) error { return usage("", "%s", err) }
 
 // parseShard reads I/N.
 func parseShard(flag string) (sim.Shard, error) {

@@ -20,6 +20,9 @@ var update = flag.Bool("update", false, "rewrite the golden texts of scripts, ba
 
 // TestMain lets the test binary be nexarsim itself: scripts and the tests of bad inputs start it as a process.
 func TestMain(m *testing.M) {
+	if os.Getenv(memberVariable) != "" {
+		main() // started by cluster as one of its members
+	}
 	testscript.Main(m, map[string]func(){"nexarsim": mainOrPeak})
 }
 

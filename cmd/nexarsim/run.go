@@ -107,6 +107,9 @@ func (a *app) runOnce(f *runFlags, sc *source, spec sim.Spec) error {
 		if err := out.Commit(); err != nil {
 			return err
 		}
+		if err := picture(spec, m.res, f.trace); err != nil {
+			return err
+		}
 	}
 	doc, judged := m.document(f)
 	a.code = doc.Exit

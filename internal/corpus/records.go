@@ -107,6 +107,12 @@ func Records() []Record {
 			Found: Found{"halves-that-both-go-on", "classic", "agreement", "installed different members"},
 		},
 		{
+			File: "users-see-the-split.json", Bug: "Users see the split",
+			Text:  "Both sides of a partition keep serving what they believe to be the group's one register. A client reads on one side what another has overwritten on the other.",
+			Facts: []string{"C3", "C13"},
+			Found: Found{"register-split-in-half", "classic", "linearizability", "no order of the calls"},
+		},
+		{
 			File: "excluded-node-panics.json", Bug: "A live node that was excluded panics",
 			Text:  "A vote that names the receiver, or an agreement that names its reader, is adopted as it stands, and the rebuild asserts that oneself is not in it.",
 			Facts: []string{"C14", "C17"},

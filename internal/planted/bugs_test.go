@@ -6,6 +6,8 @@ type bug struct {
 	property string
 	file     string // below the module's root
 	old, new string // the text that stands there, exactly once, and what replaces it
+
+	scenarios []string // that the sweep runs; none: all
 }
 
 // bugs has at least one for each property that the judge decides. Each is a slip that somebody could make.
@@ -70,5 +72,68 @@ var bugs = []bug{
 	{
 		name: "retransmission-halves", property: "livelock", file: "core/vote.go",
 		old: "wait := min(n.times.RetransmitMin<<min(n.repeats, 8), n.times.RetransmitMax)", new: "wait := min(n.times.RetransmitMin>>n.repeats, n.times.RetransmitMax)",
+	},
+}
+
+// calling is the scenarios in which applications call collectives all along.
+var calling = []string{"sums-while-nodes-die", "sums-under-everything", "barriers-under-everything", "sums-over-a-lossy-network", "barriers-of-slow-callers"}
+
+// keeping is those in which a register is kept.
+var keeping = []string{"register-under-everything", "register-outrun-by-views", "register-leader-isolated", "register-successor-lags"}
+
+// commBugs are defects of the communicator and of the register on top of the core.
+var commBugs = []bug{
+	{
+		name: "any-communicator-will-do", property: "isolation", file: "core/comm/held.go", scenarios: calling,
+		old: "	case m.Epoch < k.view.Epoch:\n		k.counts.Stale++\n		return dropped\n	case m.Epoch > k.view.Epoch:\n		if m.Kind == Data {\n			return early\n		}\n		return dropped\n	}\n	c := k.find(m.Num)\n",
+		new: "	}\n	c := &k.comms[0]\n",
+	},
+	{
+		name: "operation-outlives-its-view", property: "collective", file: "core/comm/stack.go", scenarios: calling,
+		old: "			op.active = false\n			g.Call, g.MayHaveFinished = op.call, op.plan.Shared(op.sends)\n			out.PutDone(core.Done{ID: op.id, Call: op.call, Err: g.Error()})\n", new: "			op.active = false\n",
+	},
+	{
+		name: "segment-counts-twice", property: "collective", file: "core/comm/held.go", scenarios: calling,
+		old: "		if p.Label > op.step {\n			return early\n		}\n		return dropped\n", new: "		if p.Label > op.step {\n			return early\n		}\n		op.receive(m.Body)\n		k.advance(now, c, out)\n		return used\n",
+	},
+	{
+		name: "barrier-a-round-short", property: "collective", file: "core/comm/plan.go", scenarios: calling,
+		old: "	case Dissemination:\n		return rounds(p.World)\n", new: "	case Dissemination:\n		return rounds(p.World) - 1\n",
+	},
+	{
+		name: "nobody-asks-again", property: "collective", file: "core/comm/operation.go", scenarios: calling,
+		old: "			out.Send(c.members[op.now.From], &m)\n", new: "			_ = m\n",
+	},
+	{
+		name: "nothing-kept-for-the-slow", property: "collective", file: "core/comm/operation.go", scenarios: calling,
+		old: "c.op.active, c.op.valid, c.prev.valid = false, false, true", new: "c.op.active, c.op.valid, c.prev.valid = false, false, false",
+	},
+	{
+		name: "repeated-as-it-is-now", property: "collective", file: "core/comm/operation.go", scenarios: calling,
+		old: "		from = o.history[step*len(o.buffer):]\n", new: "		from = o.buffer\n",
+	},
+	{
+		name: "share-of-another", property: "collective", file: "core/comm/plan.go", scenarios: calling,
+		old: "p.share(r+1-(i-half)), p.share(r-(i-half))", new: "p.share(r+1-(i-half)), p.share(r+1-(i-half))",
+	},
+	{
+		name: "deadline-in-the-wrong-unit", property: "collective", file: "core/comm/stack.go", scenarios: calling,
+		old: "		return k.cfg.BarrierTimeout\n", new: "		return k.cfg.BarrierTimeout / 1000\n",
+	},
+	{
+		name: "numbers-go-on-in-a-new-view", property: "collective", file: "core/comm/communicator.go", scenarios: calling,
+		old: "c.id, c.members, c.number = id, members, 0", new: "c.id, c.members = id, members",
+	},
+	{
+		name: "read-without-confirmation", property: "linearizability", file: "core/comm/register.go", scenarios: keeping,
+		old: "	return majority(&r.view, r.stored)\n", new: "	return r.orders[0].op == core.CallRead || majority(&r.view, r.stored)\n",
+	},
+	{
+		name: "serves-before-it-asks", property: "linearizability", file: "core/comm/register.go", scenarios: keeping,
+		old: "	if !r.serving && r.complete() && !r.missing() {\n", new: "	if !r.serving && !r.missing() {\n",
+	},
+	{
+		name: "outrun-by-views", property: "linearizability", file: "core/comm/register.go", scenarios: keeping,
+		old: "r.complete() && !r.missing()", new: "r.complete()",
 	},
 }

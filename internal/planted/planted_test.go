@@ -21,27 +21,49 @@ const root = "../.."
 const seeds = "20"
 
 func TestPlanted(t *testing.T) {
-	some := bugs
+	some := slices.Concat(bugs, commBugs)
 	if testing.Short() {
-		some = bugs[:1] // each builds the program anew
+		some = some[:1] // each builds the program anew
 	}
-	for _, b := range some {
-		t.Run(b.name, func(t *testing.T) { found(t, b) })
+	for i, b := range some {
+		t.Run(b.name, func(t *testing.T) { found(t, b, i%toldEvery == 0) })
 	}
 }
 
+// toldEvery is how many bugs there are for each whose sweep is also made as a user makes it, with its text and its capsules.
+const toldEvery = 5
+
 // found builds the program with the defect and follows a finding to its end.
-func found(t *testing.T, b bug) {
+func found(t *testing.T, b bug, asText bool) {
 	dir := t.TempDir()
 	program := build(t, b, dir)
-	out := filepath.Join(dir, "out")
-	swept := command(t, program, "sweep", "--seeds", seeds, "--protocol", "quorum,fail-stop", "--out", out)
+	sweep := append([]string{"sweep", "--seeds", seeds, "--protocol", "quorum,fail-stop"}, b.scenarios...)
+	if asText {
+		foundInText(t, b, program, dir, sweep)
+	}
+	again := command(t, program, append(sweep, "--json")...)
+	if again.code != 1 && again.code != 4 {
+		t.Fatalf("sweep: exit %d, want 1 or 4\n%s%s", again.code, tail(again.stdout), again.stderr)
+	}
+	finding := pick(t, again.stdout, b.property)
+	d := follow(t, program, dir, []string{"run", finding.Scenario, "--seed", finding.Seed, "--protocol", finding.Protocol, "--no-expect"})
+	if !d.has(b.property) || d.Steps != finding.Steps {
+		t.Errorf("run shows %v in %d steps, the sweep had %s in %d", d.properties(), d.Steps, b.property, finding.Steps)
+	}
+	t.Logf("%s: %d findings, shortest in %s %s seed %s, %d steps", b.property, finding.Count, finding.Scenario, finding.Protocol, finding.Seed, finding.Steps)
+}
+
+// foundInText makes the sweep as a user does, and follows the command in its last line.
+func foundInText(t *testing.T, b bug, program, dir string, sweep []string) {
+	t.Helper()
+	told := slices.Clone(sweep)
+	if b.scenarios == nil {
+		told = append(told, "--out", filepath.Join(dir, "out")) // and shrinks what it finds
+	}
+	swept := command(t, program, told...)
 	if swept.code != 1 && swept.code != 4 {
 		t.Fatalf("sweep: exit %d, want 1 or 4\n%s%s", swept.code, tail(swept.stdout), swept.stderr)
 	}
-	again := command(t, program, "sweep", "--seeds", seeds, "--protocol", "quorum,fail-stop", "--json")
-	finding := pick(t, again.stdout, b.property)
-
 	reproduce := lastLine(swept.stdout)
 	if !strings.HasPrefix(reproduce, "nexarsim run ") {
 		t.Fatalf("last line %q, want a command that reproduces a failure", reproduce)
@@ -49,11 +71,6 @@ func found(t *testing.T, b bug) {
 	if d := follow(t, program, dir, strings.Fields(reproduce)[1:]); len(d.Violations) == 0 {
 		t.Errorf("%s: no violation", reproduce)
 	}
-	d := follow(t, program, dir, []string{"run", finding.Scenario, "--seed", finding.Seed, "--protocol", finding.Protocol, "--no-expect"})
-	if !d.has(b.property) || d.Steps != finding.Steps {
-		t.Errorf("run shows %v in %d steps, the sweep had %s in %d", d.properties(), d.Steps, b.property, finding.Steps)
-	}
-	t.Logf("%s: %d findings, shortest in %s %s seed %s, %d steps", b.property, finding.Count, finding.Scenario, finding.Protocol, finding.Seed, finding.Steps)
 }
 
 // follow makes a failing run twice, the second time with its trace, and has the trace judged: digest, properties and exit

@@ -8,9 +8,9 @@ import (
 	"nexarsim/core"
 )
 
-// caller is what is remembered of one node's collective calls: how many it has made of each kind, and which are in flight.
+// caller is what is remembered of one node's calls: how many it has made of each kind, and which are in flight.
 type caller struct {
-	made [collectives]uint64
+	made [callOps]uint64
 	open []openCall
 }
 
@@ -21,15 +21,18 @@ type openCall struct {
 	line  uint64 // of its start
 }
 
-// collectives is how many kinds of collective call there are.
-const collectives = int(core.CallAllReduce-core.CallSplit) + 1
+// callOps bounds the numbers of calls.
+const callOps = int(core.CallRead) + 1
+
+// told tells whether a call has lines: those whose outcome some property judges.
+func told(op core.CallOp) bool { return op.Collective() || op == core.CallWrite || op == core.CallRead }
 
 func (r *Recorder) caller(node int) *caller {
 	for len(r.calls) <= node {
 		if len(r.calls) < cap(r.calls) {
 			r.calls = r.calls[:len(r.calls)+1]
 			c := &r.calls[len(r.calls)-1]
-			c.made, c.open = [collectives]uint64{}, c.open[:0]
+			c.made, c.open = [callOps]uint64{}, c.open[:0]
 			continue
 		}
 		r.calls = append(r.calls, caller{})
@@ -37,23 +40,23 @@ func (r *Recorder) caller(node int) *caller {
 	return &r.calls[node]
 }
 
-// CallNumber is the number that a node's next call of a collective operation will have: each node counts from 1, each
+// CallNumber is the number that a node's next call of an operation will have: each node counts from 1, each
 // operation for itself, so that the same call at several nodes has one number.
 func (r *Recorder) CallNumber(node int, op core.CallOp) uint64 {
-	return r.caller(node).made[op-core.CallSplit] + 1
+	return r.caller(node).made[op] + 1
 }
 
-// Call records that the application calls a collective operation; epoch is the node's. It gives the line that caused what
+// Call records that the application calls an operation that somebody judges; epoch is the node's. It gives the line that caused what
 // follows: the other calls make none, and then that is what caused the call.
 func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cause uint64) uint64 {
-	if !in.Call.Collective() {
+	if !told(in.Call) {
 		return cause
 	}
 	c := r.caller(node)
-	n := &c.made[in.Call-core.CallSplit]
+	n := &c.made[in.Call]
 	*n++
 	r.call = trace.Operation{Op: in.Call.String(), Phase: "start", N: *n, Epoch: uint64(epoch)}
-	if in.Call == core.CallAllReduce {
+	if in.Call == core.CallAllReduce || in.Call == core.CallWrite {
 		r.call.Value = quote(strconv.FormatInt(in.Value, 10))
 	}
 	r.ev.Call = &r.call
@@ -62,11 +65,11 @@ func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cau
 	return line
 }
 
-// Done records how a collective call ended; epoch is the node's. Where nothing else in the trace made it end (a timeout
+// Done records how such a call ended; epoch is the node's. Where nothing else in the trace made it end (a timeout
 // did), the call itself is the cause. One that the node was never asked for has the number 0: what a machine answers,
 // however absurd, is the judge's matter.
 func (r *Recorder) Done(t int64, node int, d *core.Done, epoch core.Epoch, cause uint64) {
-	if !d.Call.Collective() {
+	if !told(d.Call) {
 		return
 	}
 	o := r.caller(node).close(d)

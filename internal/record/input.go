@@ -17,8 +17,10 @@ func EncodeInput(buf []byte, now core.Instant, in *core.Input) []byte {
 	buf = binary.AppendUvarint(buf, in.ID)
 	buf = binary.AppendVarint(buf, in.Phase)
 	buf = appendText(buf, in.Err)
-	if hasValue(in) {
+	if in.Kind == core.InCall {
 		buf = binary.AppendVarint(buf, in.Value)
+		buf = binary.AppendUvarint(buf, in.Comm)
+		buf = appendText(buf, in.Body)
 	}
 	if in.Kind != core.InDeliver {
 		return buf
@@ -36,9 +38,6 @@ func EncodeInput(buf []byte, now core.Instant, in *core.Input) []byte {
 	}
 	return appendText(buf, m.Body)
 }
-
-// hasValue tells whether an input has a Value. No other input's encoding has a place for one.
-func hasValue(in *core.Input) bool { return in.Kind == core.InCall && in.Call == core.CallAllReduce }
 
 func flag(b bool) byte {
 	if b {
@@ -135,8 +134,8 @@ func DecodeInput(data []byte) (now core.Instant, in core.Input, err error) {
 	in.Kind, in.Timer, in.Call, in.Hold = core.InputKind(r.byte()), core.TimerID(r.byte()), core.CallOp(r.byte()), r.byte() != 0
 	in.From, in.Peer = core.NodeID(r.int()), core.NodeID(r.int())
 	in.ID, in.Phase, in.Err = r.uint(), r.int(), r.text()
-	if hasValue(&in) {
-		in.Value = r.int()
+	if in.Kind == core.InCall {
+		in.Value, in.Comm, in.Body = r.int(), r.uint(), r.text()
 	}
 	if in.Kind == core.InDeliver {
 		m := &in.Msg

@@ -47,6 +47,13 @@ func (r *Recorder) Reset(sink Sink, full bool, names func(core.Kind) string) {
 	}
 }
 
+// ResetPart begins the record of one node of a real run, all lines of it. What caused a delivery stands in another node's
+// file: whoever merges them adds it.
+func (r *Recorder) ResetPart(sink Sink, names func(core.Kind) string) {
+	r.Reset(sink, false, names)
+	r.full = true
+}
+
 // Full tells whether all lines are wanted.
 func (r *Recorder) Full() bool { return r.full }
 
@@ -97,7 +104,9 @@ func (r *Recorder) Send(t int64, node, to int, id uint64, m *core.Message, cause
 	}
 	r.ev.To, r.ev.ID, r.ev.Msg = to, id, r.message(m)
 	seq := r.emit(t, node, trace.Send, cause)
-	r.sent[id] = seq
+	if r.sent != nil {
+		r.sent[id] = seq
+	}
 	return seq
 }
 

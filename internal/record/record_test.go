@@ -31,10 +31,10 @@ func anInput(t *rapid.T) (core.Instant, core.Input) {
 	case 0, 1:
 		in.Kind = core.InDeliver
 	case 2:
-		in.Kind, in.Call = core.InCall, core.CallAllReduce
+		in.Kind = core.InCall
 	}
-	if in.Kind == core.InCall && in.Call == core.CallAllReduce {
-		in.Value = rapid.Int64().Draw(t, "value")
+	if in.Kind == core.InCall {
+		in.Value, in.Comm, in.Body = rapid.Int64().Draw(t, "value"), rapid.Uint64().Draw(t, "comm"), rapid.String().Draw(t, "body")
 	}
 	if in.Kind == core.InDeliver {
 		ids := rapid.SliceOfN(rapid.Int32Range(0, 4095), 0, 20).Draw(t, "set")

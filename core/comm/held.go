@@ -1,0 +1,146 @@
+package comm
+
+import "nexarsim/core"
+
+// heldMessage is one that came too early: of a view that is not installed yet, of an operation that has not begun, or of
+// a later step.
+type heldMessage struct {
+	from core.NodeID
+	id   uint64 // as the driver numbers it; no part of the state
+	msg  core.Message
+}
+
+// heldPerMember bounds what is held, for each member of the first view. Nobody can be more than one operation ahead of a
+// member whose part it needs, and has at most 2(N-1) parts for it there; whatever is dropped is asked for again.
+const heldPerMember = 4
+
+// outcome is what became of a message.
+type outcome uint8
+
+const (
+	dropped outcome = iota // nothing can come of it
+	used                   // it counted
+	early                  // its time may come
+)
+
+// deliver takes a message of a communicator.
+func (k *Stack) deliver(now core.Instant, in *core.Input, out *core.Effects) {
+	if in.Msg.Group != k.group || in.From < 0 || int(in.From) >= k.world || in.From == k.self || k.status == over {
+		return
+	}
+	switch k.take(now, in.From, &in.Msg, out) {
+	case used:
+		out.Used()
+		k.run(now, out)
+	case early:
+		k.hold(in)
+	case dropped:
+		k.run(now, out) // it may have ended an operation
+	}
+}
+
+// hold keeps a message whose time may come.
+func (k *Stack) hold(in *core.Input) {
+	if len(k.held) >= heldPerMember*(k.world+1) {
+		k.counts.Full++
+		return
+	}
+	k.held = append(k.held, heldMessage{in.From, in.ID, in.Msg})
+}
+
+// drain uses what has come too early and is not any more; false if there is nothing.
+func (k *Stack) drain(now core.Instant, out *core.Effects) (progress bool) {
+	kept := 0
+	for i := range k.held {
+		h := &k.held[i]
+		switch k.take(now, h.from, &h.msg, out) {
+		case used:
+			out.UsedLate(h.from, h.id, &h.msg)
+			progress = true
+		case early:
+			k.held[kept] = *h
+			kept++
+		case dropped:
+		}
+	}
+	k.held = k.held[:kept]
+	return progress
+}
+
+// take looks at a message of another member and uses it if it can (S6).
+func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *core.Effects) outcome {
+	switch {
+	case m.Epoch < k.view.Epoch:
+		k.counts.Stale++
+		return dropped
+	case m.Epoch > k.view.Epoch:
+		if m.Kind == Data {
+			return early
+		}
+		return dropped
+	}
+	c := k.find(m.Num)
+	if c == nil {
+		if m.Kind == Data && k.view.Rank(from) != core.NoRank {
+			return early // of a split whose end this node has not seen
+		}
+		return dropped
+	}
+	if m.Kind == Data {
+		return k.part(now, c, from, m, out)
+	}
+	rank := c.rankOf(from)
+	switch {
+	case rank == core.NoRank:
+	case m.Kind == Want:
+		k.answer(c, rank, m, out)
+	case m.Kind == Failed:
+		c.broken = c.broken || PartOf(m).Label == failedApart
+		if c.op.active && m.Ballot.Round == c.op.number {
+			k.giveUp(c, "rank "+itoa(int(rank))+" has given it up", out)
+		}
+	}
+	return dropped
+}
+
+// part uses a part of an operation if it is the one that is waited for.
+func (k *Stack) part(now core.Instant, c *communicator, from core.NodeID, m *core.Message, out *core.Effects) outcome {
+	op, p := &c.op, PartOf(m)
+	switch {
+	case m.Ballot.Round > c.number:
+		return early
+	case m.Ballot.Round < c.number || !op.active:
+		return dropped
+	case p.Call == op.call && p.Label == op.now.ReceiveLabel && from == c.members[op.now.From]:
+		if want := op.now.Receive.Length * op.typ.Size(); len(m.Body) != want && !op.bulk {
+			k.quit(c, "node "+itoa(int(from))+" sent "+itoa(len(m.Body))+" bytes, expected "+itoa(want), out)
+			return dropped
+		}
+		op.receive(m.Body)
+		k.advance(now, c, out)
+		return used
+	case p.Call == op.call && op.plan.labelled():
+		if p.Label > op.step {
+			return early
+		}
+		return dropped
+	}
+	return k.otherPart(c, c.rankOf(from), p, m, out)
+}
+
+// otherPart sorts a part that is not the one that is waited for.
+func (k *Stack) otherPart(c *communicator, from core.Rank, p Part, m *core.Message, out *core.Effects) outcome {
+	op := &c.op
+	switch {
+	case from == core.NoRank:
+		return dropped
+	case p.Call != op.call:
+		c.broken = true
+		k.quit(c, "rank "+itoa(int(from))+" is in "+p.Call.String()+" "+itoa(int(m.Ballot.Round)), out)
+		return dropped
+	}
+	if i, known := op.plan.receiving(from, p.Label); known && i > op.step {
+		return early
+	}
+	return dropped
+}

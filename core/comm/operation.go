@@ -1,0 +1,253 @@
+package comm
+
+import (
+	"fmt"
+	"strconv"
+
+	"nexarsim/core"
+)
+
+// operation is one collective: how far this member has come with its plan, and the elements.
+type operation struct {
+	active  bool // it runs
+	valid   bool // communicator.prev: it has ended, and its parts can still be asked for
+	bulk    bool // the driver has the elements
+	byValue bool // Input.Value is what the node brings, and Done.Result is decimal
+	sent    bool // the current step's send is done
+	moved   bool // something came since the last look
+	call    core.CallOp
+	typ     Type
+	reduce  Reduce
+	repeats uint8
+	number  uint32
+	id      uint64 // the driver's
+	plan    Plan
+	step    int  // the one that it waits in
+	now     Step // which is this
+	sends   int
+
+	buffer  []byte
+	history []byte // recursive doubling: the buffer as each step sent it
+
+	deadline core.Instant
+	repeatAt core.Instant
+}
+
+// advance goes on with an operation as far as it gets without a message.
+func (k *Stack) advance(now core.Instant, c *communicator, out *core.Effects) {
+	op := &c.op
+	for n := op.plan.Steps(); op.step < n; op.step++ {
+		op.now = op.plan.Step(op.step)
+		if op.now.To != core.NoRank && !op.sent {
+			op.remember()
+			k.send(c, op, op.step, &op.now, out)
+			op.sent = true
+			op.sends++
+		}
+		if op.now.From != core.NoRank {
+			return
+		}
+		op.sent = false
+	}
+	k.complete(c, out)
+}
+
+// receive puts the segment that was waited for in its place.
+func (o *operation) receive(elements string) {
+	s := &o.now
+	o.step++
+	o.sent, o.moved = false, true
+	if o.bulk || len(elements) == 0 {
+		return
+	}
+	size := o.typ.Size()
+	mine := o.buffer[s.Receive.Offset*size:][:s.Receive.Length*size]
+	if s.Combine {
+		Combine(mine, elements, o.typ, o.reduce, s.MineFirst)
+		return
+	}
+	copy(mine, elements)
+}
+
+// remember keeps what recursive doubling sends, because the next step changes it.
+func (o *operation) remember() {
+	if o.plan.Algorithm == RecursiveDoubling {
+		copy(o.history[o.step*len(o.buffer):], o.buffer)
+	}
+}
+
+// elements is what a step sends. On a ring a segment that was sent changes only after its receiver has used it.
+func (o *operation) elements(step int, s Segment) []byte {
+	if o.bulk {
+		return nil
+	}
+	from := o.buffer
+	if o.plan.Algorithm == RecursiveDoubling {
+		from = o.history[step*len(o.buffer):]
+	}
+	return from[s.Offset*o.typ.Size():][:s.Length*o.typ.Size()]
+}
+
+// send sends the part of a step, for the first time or again.
+func (k *Stack) send(c *communicator, op *operation, step int, s *Step, out *core.Effects) {
+	m := k.message(Data, c, op.number, Part{op.call, s.SendLabel})
+	m.Body = k.text(op.elements(step, s.Send))
+	out.Send(c.members[s.To], &m)
+}
+
+func (k *Stack) message(kind core.Kind, c *communicator, number uint32, p Part) core.Message {
+	return core.Message{
+		Kind: kind, Group: k.group, Epoch: k.view.Epoch, Num: c.id, Ballot: core.Ballot{Round: number, Coordinator: p.pack()},
+	}
+}
+
+// repeat asks for what has not come, where nothing came since the last look.
+func (k *Stack) repeat(now core.Instant, out *core.Effects) {
+	for i := range k.comms {
+		c := &k.comms[i]
+		op := &c.op
+		if !op.active || op.repeatAt > now && !k.cfg.ExternalDetector {
+			continue
+		}
+		if op.moved {
+			op.moved, op.repeats = false, 0
+		} else {
+			m := k.message(Want, c, op.number, Part{op.call, op.now.ReceiveLabel})
+			out.Send(c.members[op.now.From], &m)
+			op.repeats = min(op.repeats+1, repeatDoubles)
+		}
+		op.repeatAt = now + k.repeatWait(op.repeats)
+	}
+}
+
+// answer sends a part again to whoever wants it, if this member has come as far as that.
+func (k *Stack) answer(c *communicator, to core.Rank, m *core.Message, out *core.Effects) {
+	number, p := m.Ballot.Round, PartOf(m)
+	op := &c.op
+	switch {
+	case number == 0 || number > c.number && !c.broken:
+		return // it comes when this member calls
+	case op.active && number == op.number:
+	case c.prev.valid && number == c.prev.number:
+		op = &c.prev
+	case !c.gaveUp(number) && (p.Call == core.CallBarrier || p.Call == core.CallBroadcast && p.Label == treeReceipt):
+		again := k.message(Data, c, number, p) // the part is empty, and having ended the operation is all that it says
+		out.Send(c.members[to], &again)
+		return
+	default:
+		failed := k.failure(c, number, p.Call)
+		out.Send(c.members[to], &failed)
+		return
+	}
+	if i, known := op.plan.sending(to, p.Label); known && op.call == p.Call && (i < op.step || i == op.step && op.sent) {
+		s := op.plan.Step(i)
+		k.send(c, op, i, &s, out)
+	}
+}
+
+// expire gives up what has had its time.
+func (k *Stack) expire(now core.Instant, out *core.Effects) {
+	for i := range k.comms {
+		c := &k.comms[i]
+		if c.op.active && c.op.deadline <= now {
+			s := &c.op.now
+			k.quit(c, fmt.Sprintf("not ended within %v: nothing came from rank %d in step %d of %d", k.patience(c.op.call), s.From, c.op.step+1, c.op.plan.Steps()), out)
+		}
+	}
+}
+
+// quit gives an operation up by this member's own choice, and tells the others, so that none waits out its own deadline.
+// If they miss it, they are told when they ask.
+func (k *Stack) quit(c *communicator, why string, out *core.Effects) {
+	m := k.failure(c, c.op.number, c.op.call)
+	letter := out.Write(&m)
+	for _, id := range c.members {
+		if id != k.self {
+			out.SendLetter(id, letter)
+		}
+	}
+	k.giveUp(c, why, out)
+}
+
+func (k *Stack) failure(c *communicator, number uint32, op core.CallOp) core.Message {
+	p := Part{Call: op}
+	if c.broken {
+		p.Label = failedApart
+	}
+	return k.message(Failed, c, number, p)
+}
+
+// giveUp ends an operation with an error.
+func (k *Stack) giveUp(c *communicator, why string, out *core.Effects) {
+	op := &c.op
+	op.active = false
+	c.failed[c.fails%failedKept] = op.number
+	c.fails++
+	out.PutDone(core.Done{ID: op.id, Call: op.call, Err: op.call.String() + " " + itoa(int(op.number)) + " of epoch " + itoa(int(k.view.Epoch)) + ": " + why})
+}
+
+// complete ends an operation that has come through.
+func (k *Stack) complete(c *communicator, out *core.Effects) {
+	op := &c.op
+	done := core.Done{ID: op.id, Call: op.call, Result: op.result()}
+	var sub communicator
+	divided := false
+	if op.call == core.CallSplit {
+		done.Result = ""
+		if sub, divided = c.split(op.buffer); divided {
+			done.Result = CommIDText(sub.id)
+		}
+	}
+	op.active = false
+	k.retain(c)
+	if divided {
+		k.comms = append(k.comms, sub) // c may be moved by it
+	}
+	out.PutDone(done)
+}
+
+// retain keeps an operation that has ended for those who have not.
+func (k *Stack) retain(c *communicator) {
+	if c.op.plan.Synchronizes() {
+		c.op, c.prev = c.prev, c.op
+		c.op.active, c.op.valid, c.prev.valid = false, false, true
+	}
+}
+
+// result is what a call that has come through comes to.
+func (o *operation) result() string {
+	if o.bulk {
+		return ""
+	}
+	size := o.typ.Size()
+	part := o.plan.Count * size
+	switch o.plan.Algorithm {
+	case Dissemination:
+		return ""
+	case RingReduceScatter:
+		return string(o.buffer[int(o.plan.Rank)*part:][:part])
+	case PairwiseExchange:
+		return string(o.buffer[o.plan.World*part:])
+	}
+	if o.byValue {
+		return sumText(o.buffer)
+	}
+	return string(o.buffer)
+}
+
+// sumText is the one number that every element came to, or all of them if they differ.
+func sumText(buffer []byte) string {
+	text := strconv.FormatInt(int64(uint64At(buffer, 0)), 10)
+	for i := 8; i < len(buffer); i += 8 {
+		if uint64At(buffer, i) != uint64At(buffer, 0) {
+			all := text
+			for i := 8; i < len(buffer); i += 8 {
+				all += " " + strconv.FormatInt(int64(uint64At(buffer, i)), 10)
+			}
+			return all
+		}
+	}
+	return text
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,166 @@
+package cluster_test
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"slices"
+	"testing"
+)
+
+// calm beats slowly enough for a busy machine: deaths are witnessed at once all the same.
+const calm = "config: {heartbeat_interval: 500ms, heartbeat_timeout: 10s, recovery_timeout: 1s}\nduration: 1s\nsettle: 2s\n"
+
+func TestCascadeOfKills(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, "name: cascade\nworld: 5\n"+calm+"faults:\n  - {at: 300ms, crash: [0]}\n  - {at: 310ms, crash: [1]}\n", 0, "quorum", 1)
+	r.passes(t)
+	for node := 2; node < 5; node++ {
+		if v := r.last[node]; v == nil || !slices.Equal(v.Members, []int{2, 3, 4}) {
+			t.Errorf("node %d installed %+v last: expected nodes 2, 3 and 4", node, v)
+		}
+	}
+}
+
+// TestDownToTheLimit kills one after the other until the rule allows no more: one survivor.
+func TestDownToTheLimit(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, "name: limit\nworld: 4\n"+calm+`faults:
+  - {at: 200ms, crash: [0]}
+  - {at: 500ms, crash: [3]}
+  - {at: 800ms, crash: [2]}
+`, 0, "fail-stop", 1)
+	r.passes(t)
+	if v := r.last[1]; v == nil || !slices.Equal(v.Members, []int{1}) {
+		t.Errorf("node 1 installed %+v last: expected itself alone", v)
+	}
+}
+
+// TestStoppedMemberLearns: a member that was stopped, and excluded for that, hears of it when it wakes.
+func TestStoppedMemberLearns(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, `name: sleeper
+world: 4
+config: {heartbeat_interval: 200ms, heartbeat_timeout: 2s, recovery_timeout: 3s}
+duration: 1s
+settle: 5s
+faults:
+  - {at: 500ms, pause: [3], for: 6s}
+`, 0, "quorum", 1)
+	r.passes(t)
+	if r.ends[3] != "evicted" || !slices.Contains(r.told[3], "evicted") {
+		t.Errorf("node 3 was told %v and ended %q: expected it to be evicted", r.told[3], r.ends[3])
+	}
+}
+
+// TestPacketsAreLost: links are closed in both directions and in one, and packets lost, doubled and delayed, for real.
+func TestPacketsAreLost(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, `name: links
+world: 5
+config: {heartbeat_interval: 200ms, heartbeat_timeout: 2s, recovery_timeout: 4s}
+duration: 1s
+settle: 8s
+faults:
+  - {at: 100ms, duplicate: 0.2, for: 4s}
+  - {at: 100ms, slow: {nodes: [1], by: 5ms}, for: 4s}
+  - {at: 500ms, partition: [[0, 1, 2], [3, 4]], for: 4s}
+  - {at: 5s, loss: 0.2, links: [{from: 0, to: 1}], for: 1s}
+`, 0, "quorum", 1)
+	r.passes(t)
+	for node := range 3 {
+		if v := r.last[node]; v == nil || slices.Contains(v.Members, 3) || slices.Contains(v.Members, 4) {
+			t.Errorf("node %d installed %+v last: expected a view without the minority", node, v)
+		}
+	}
+	for node := 3; node < 5; node++ {
+		if r.ends[node] != "evicted" {
+			t.Errorf("node %d ended %q: expected it to be evicted after the heal", node, r.ends[node])
+		}
+	}
+}
+
+func TestRecoverAndShutdownByOrder(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, `name: orders
+world: 4
+config: {policy: manual, heartbeat_interval: 500ms, heartbeat_timeout: 10s, recovery_timeout: 1s}
+duration: 1s
+settle: 2s
+faults:
+  - {at: 200ms, app: {shutdown: [3]}}
+  - {at: 600ms, app: {recover: [0, 1, 2]}}
+`, 0, "quorum", 1)
+	r.passes(t)
+	if r.ends[3] != "shutdown" {
+		t.Errorf("node 3 ended %q: expected a shutdown", r.ends[3])
+	}
+	for node := range 3 {
+		if v := r.last[node]; v == nil || !slices.Equal(v.Members, []int{0, 1, 2}) {
+			t.Errorf("node %d installed %+v last: expected nodes 0, 1 and 2", node, v)
+		}
+	}
+}
+
+// TestNobodyOutlivesTheLauncher: it is killed while its members run and one of them is stopped. All of them hold the writing
+// end of a pipe, which ends with the last of them.
+func TestNobodyOutlivesTheLauncher(t *testing.T) {
+	t.Parallel()
+	alive, held, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Close()
+	cmd := again("launcher")
+	cmd.Env = append(cmd.Env, "NEXARSIM_TEST_DIR="+t.TempDir())
+	cmd.ExtraFiles = []*os.File{held}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	held.Close()
+	if line, _, err := bufio.NewReader(out).ReadLine(); err != nil || string(line) != "formed" {
+		t.Errorf("the launcher says %q (%v)", line, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	if rest, err := io.ReadAll(alive); err != nil || len(rest) > 0 {
+		t.Errorf("read %q from the pipe that all processes hold: %v", rest, err)
+	}
+}
+
+// TestMomentsOfTheProtocol: the leader is killed between the first and the second of its proposals, and whoever installs
+// the view without it is stopped right then. One moment never comes.
+func TestMomentsOfTheProtocol(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, `name: moments
+world: 5
+config: {heartbeat_interval: 300ms, heartbeat_timeout: 3s, recovery_timeout: 2s}
+duration: 1s
+settle: 4s
+faults:
+  - {at: 300ms, crash: [4]}
+  - {when: {node: 0, sends: agreement, nth: 1}, crash: [0]}
+  - {when: {node: 1, suspects: 0}, slow: {nodes: [3], by: 2ms}, for: 1s}
+  - {when: {node: 2, installs: 2}, pause: [2], for: 100ms}
+  - {when: {node: 3, receives: commit, nth: 1, epoch: 0}, duplicate: 0.5, for: 1s}
+  - {when: {node: 1, sends: abort}, crash: [1]}
+`, 0, "quorum", 1)
+	r.passes(t)
+	for node := 1; node < 4; node++ {
+		if v := r.last[node]; v == nil || !slices.Equal(v.Members, []int{1, 2, 3}) {
+			t.Errorf("node %d installed %+v last: expected nodes 1, 2 and 3", node, v)
+		}
+	}
+	if got := r.res.Unfired; len(got) != 1 || got[0] != "faults[5]: crash" {
+		t.Errorf("unfired %q: expected the last fault", got)
+	}
+	if r.sends[0] == 0 || r.heard[0] > 1 {
+		t.Errorf("%d of %d proposals of node 0 arrived: it was killed after the first", r.heard[0], r.sends[0])
+	}
+}

@@ -36,11 +36,12 @@ const (
 type Replayed struct {
 	*Result
 	Outcome Outcome
-	Same    bool   // the digest is the capsule's: the same run, step for step
-	At      int    // diverged: the number of the first decision that found no place, from 1; 0: an order or the digest
-	Line    int    // diverged: its line in the capsule's file, if it came from one
-	Missing string // diverged: the decision or the order, as text
-	Nearest string // diverged: what comes nearest to it in the new run; may be empty
+	Same    bool     // the digest is the capsule's: the same run, step for step
+	At      int      // diverged: the number of the first decision that found no place, from 1; 0: an order or the digest
+	Line    int      // diverged: its line in the capsule's file, if it came from one
+	Missing string   // diverged: the decision or the order, as text
+	Nearest string   // diverged: what comes nearest to it in the new run; may be empty
+	Story   []string // of a schedule: a line for each step
 }
 
 // Replay makes a capsule's run again, on the protocol as it is now. The error says that the capsule cannot be run; what

@@ -22,6 +22,9 @@ type ShrinkSpec struct {
 	New      Constructor // as in Spec
 	Replays  int         // how many runs it may take; 0: as many as it needs
 	Progress func(ShrinkProgress)
+
+	// Schedule shrinks capsules of mode schedule: the explorer's business, which brings it. Nil refuses them.
+	Schedule func(context.Context, ShrinkSpec) (*capsule.Capsule, error)
 }
 
 // ShrinkProgress is how far it has come.
@@ -42,6 +45,9 @@ type ShrinkProgress struct {
 func Shrink(ctx context.Context, spec ShrinkSpec) (*capsule.Capsule, error) {
 	s := &shrinker{ctx: ctx, spec: spec, sim: New()}
 	if spec.Capsule.Mode == capsule.Schedule {
+		if spec.Schedule != nil {
+			return spec.Schedule(ctx, spec)
+		}
 		return nil, fmt.Errorf("shrink: a capsule of mode schedule: %w", ErrUnavailable)
 	}
 	if err := s.start(); err != nil {

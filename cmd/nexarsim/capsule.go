@@ -15,6 +15,7 @@ import (
 	"nexarsim/internal/report"
 	"nexarsim/sim"
 	"nexarsim/sim/capsule"
+	"nexarsim/sim/explore"
 )
 
 // isCapsule tells a capsule from a trace by its beginning. What is neither is taken for a trace.
@@ -58,6 +59,8 @@ type capsuleDocument struct {
 	Line     int    `json:"line,omitempty"`    // its line in the file
 	Found    string `json:"found,omitempty"`   // the decision, or the order
 	Nearest  string `json:"nearest,omitempty"` // what comes nearest in the new run
+
+	Schedule []string `json:"schedule,omitempty"` // of a schedule: what happened, a line for each step
 }
 
 // replayCapsule replays a capsule on a protocol, its own if none is named.
@@ -66,7 +69,10 @@ func (a *app) replayCapsule(name, protocol, outName string, asDoc bool) error {
 	if err != nil {
 		return err
 	}
-	spec := sim.ReplaySpec{Capsule: c, Protocol: protocol}
+	spec := sim.ReplaySpec{Capsule: c, Protocol: protocol, Schedule: explore.ReplayCapsule}
+	if outName != "" && c.Mode == capsule.Schedule {
+		return usage("leave it out: the story is printed", "--trace: %s: a schedule has no times, and is written as no trace", name)
+	}
 	if err := replayable(name, &spec); err != nil {
 		return err
 	}
@@ -104,8 +110,10 @@ func (a *app) replayCapsule(name, protocol, outName string, asDoc bool) error {
 
 // replayable says, as a matter of usage, why a capsule cannot be replayed.
 func replayable(name string, spec *sim.ReplaySpec) error {
-	if spec.Capsule.Mode == capsule.Schedule && spec.Schedule == nil {
-		return usage("", "%s: mode: schedule: this version does not replay schedules of an exploration", name)
+	if spec.Capsule.Mode == capsule.Schedule {
+		if _, err := explore.ScheduleOf(spec.Capsule, spec.Protocol, nil); err != nil {
+			return usage("", "%s: %s", name, err)
+		}
 	}
 	protocol := spec.Protocol
 	if protocol == "" {
@@ -142,7 +150,7 @@ func replayInto(out *outFile, spec sim.ReplaySpec) (*sim.Replayed, error) {
 func newCapsuleDocument(c *capsule.Capsule, r *sim.Replayed, trace string, elapsed time.Duration) *capsuleDocument {
 	doc := &capsuleDocument{
 		Run: report.NewRun(r.Result, elapsed), Result: string(r.Outcome), Property: c.Property, Cause: c.Cause, Same: r.Same,
-		At: r.At, Line: r.Line, Found: r.Missing, Nearest: r.Nearest,
+		At: r.At, Line: r.Line, Found: r.Missing, Nearest: r.Nearest, Schedule: r.Story,
 	}
 	doc.Trace = trace
 	facts := report.Facts{Malformed: len(doc.Malformed) > 0, Different: r.Outcome == sim.Diverged}
@@ -160,6 +168,9 @@ func (a *app) tellCapsule(name, protocol string, c *capsule.Capsule, doc *capsul
 		count(uint64(len(c.Decisions)), "decision"))
 	if c.Cause != "" {
 		fmt.Fprintf(&b, "%s\n", c.Cause)
+	}
+	for _, line := range doc.Schedule {
+		b.WriteString(line + "\n")
 	}
 	tellVerdict(&b, p, doc.Run, expect.Judgement{})
 	switch sim.Outcome(doc.Result) {
@@ -203,7 +214,7 @@ func onProtocol(protocol string) string {
 
 // shrinkInto makes a capsule smaller. Interrupted, it gives the best so far.
 func shrinkInto(ctx context.Context, name string, c *capsule.Capsule, protocol string, progress func(sim.ShrinkProgress)) (*capsule.Capsule, error) {
-	small, err := sim.Shrink(ctx, sim.ShrinkSpec{Capsule: c, Protocol: protocol, Progress: progress})
+	small, err := sim.Shrink(ctx, sim.ShrinkSpec{Capsule: c, Protocol: protocol, Progress: progress, Schedule: explore.ShrinkCapsule})
 	switch {
 	case errors.Is(err, sim.ErrNotShown):
 		return nil, usage("nexarsim replay "+quote(name)+onProtocol(protocol)+" tells what became of it", "%s: %s", name, err)

@@ -37,10 +37,28 @@ var documents = []struct {
 		"result": "`reproduced`, `fixed` or `diverged`", "property": "that the capsule is about; left out if none", "cause": "what the violation needs",
 		"same": "true if the digest is the capsule's: the same run, step for step", "at": "number of the first decision that found no place, from 1; left out for an order",
 		"line": "its line in the file", "found": "the decision, or the order, as the file has it or in words", "nearest": "what comes nearest to it in the new run",
+		"schedule": "of a capsule of mode `schedule`: what happened, a text for each step",
 	}},
 	{"replay of a trace also", replayDocument{}, map[string]string{
 		"result": "`reproduced`, `fixed` or `diverged`", "at": "number of the first event that differs", "line": "its line in the file",
 		"found": "what stands there", "nearest": "what the new run did instead",
+	}},
+	{"explore", exploreDocument{}, map[string]string{
+		"protocol": "", "world": "number of nodes", "crashes": "the budgets, as the flags say", "false_suspicions": "", "partitions": "", "early_timeouts": "", "losses": "", "duplicates": "",
+		"states": "different ones that were seen", "transitions": "steps taken between them", "depth": "steps to the farthest", "complete": "true if nothing is left to see",
+		"stopped":          "if not: `max-states`, `depth`, `interrupt`, or `pct` for random runs",
+		"miss_probability": "that two states were taken for one; of random runs, that all of them missed a bug of the depth asked for",
+		"elapsed_ms":       "", "bytes_per_state": "of the search's own tables; 0 for random runs", "violations": "one for each property, below",
+		"seen": "situations, and how many steps led into each", "doubt": "which claim of the machines did not hold; left out if all did", "pct": "of random runs, below", "exit": "the exit code",
+	}},
+	{"A violation of explore", exploreViolation{}, map[string]string{
+		"property": "", "steps": "of the shortest schedule that shows it", "states": "that show it; of random runs, how many runs did", "why": "in one sentence",
+		"schedule": "a text for each step", "capsule": "the file that keeps it, with --out; else empty",
+	}},
+	{"Random runs of explore", chanceDocument{}, map[string]string{
+		"runs": "that were made", "depth": "of the bug that they look for, d", "seed": "a string of decimal digits", "threads": "the most that a run had, n",
+		"steps": "of a run at most, k", "choices": "of the faults that a run can have, c", "cut": "runs that had not come to their end after so many steps",
+		"probability": "1/(n k^(d-1) c): that a run meets such a bug, at least",
 	}},
 	{"sweep, merge", report.Sweep{}, map[string]string{
 		"runs": "how many were made", "steps": "of all runs, as are the next ones", "messages": "", "installs": "", "virtual_ns": "nanoseconds of virtual time",

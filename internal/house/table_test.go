@@ -34,7 +34,7 @@ var table = []row{
 	{pkg: "sim/capsule", module: []string{"scenarios", "checker/trace"}, strict: randomness | clocks | concurrency | mapOrder, public: true},
 	{
 		pkg: "sim/explore", public: true, strict: deterministic | integers,
-		module: []string{"core", "sim", "sim/explore/search", "checker", "checker/trace", "internal/record"},
+		module: []string{"core", "sim", "sim/capsule", "sim/explore/search", "scenarios", "checker", "checker/trace", "internal/record"},
 		libs:   []string{"github.com/zeebo/xxh3"},
 	},
 	{pkg: "sim/explore/search", public: true, strict: deterministic, libs: []string{"github.com/zeebo/xxh3"}},
@@ -74,6 +74,8 @@ var exempt = []struct {
 	{"sim", "double*.go", concurrency, "a second run of one seed, beside the first"},
 	{"sim/explore", "intern.go", concurrency, "the parts of states are shared by the workers of a search, each part the same whoever makes it"},
 	{"sim/explore", "explore.go", concurrency, "a search can be interrupted: it takes a context"},
+	{"sim/explore", "pct.go", concurrency, "random runs can be interrupted: they take a context"},
+	{"sim/explore", "capsuleshrink.go", concurrency, "shrinking can be interrupted: it takes a context"},
 	{"sim/explore/search", "*.go", concurrency, "workers expand parts of one level; what they find does not depend on who finds it first, which its tests compare"},
 }
 

@@ -36,6 +36,7 @@ const (
 type Capsule struct {
 	Mode       Mode
 	Scenario   *scenarios.Scenario // one world, one transport, no faults: those are decisions
+	Budget     *Budget             // what the environment might do; mode schedule only
 	Protocol   string
 	Seed       uint64 // of the run that it was made from
 	Property   string // that it is about; empty: it only keeps a run, and its digest
@@ -47,6 +48,21 @@ type Capsule struct {
 	Steps      uint64            // likewise
 	FoundBy    Origin
 }
+
+// Budget is how often the environment of an explored schedule may do what it need not do. It is part of what a step
+// means: a timer fires early only while there are early timeouts left.
+type Budget struct {
+	Crashes         int
+	FalseSuspicions int
+	Partitions      int
+	EarlyTimeouts   int
+	Losses          int
+	Duplicates      int
+	Kept            []string // kinds of messages that stay in flight though they can do nothing any more; all: every kind
+}
+
+// MaxBudget bounds each number of a Budget.
+const MaxBudget = 200
 
 // Origin says what made a capsule.
 type Origin struct {

@@ -32,6 +32,11 @@ var drawn = rapid.Custom(func(t *rapid.T) *Capsule {
 			Nodes: []int{0, 2}, Why: rapid.StringMatching(`[a-z'"\\]{1,20}`).Draw(t, "why"),
 		}},
 	}
+	if c.Mode == Schedule {
+		c.Budget = rapid.SampledFrom([]*Budget{
+			{}, {Crashes: 2, Kept: []string{"vote", "ack"}}, {FalseSuspicions: 1, Partitions: 1, EarlyTimeouts: 3, Losses: 200, Duplicates: 7},
+		}).Draw(t, "budget")
+	}
 	seen := map[decisionKey]bool{}
 	for range rapid.IntRange(0, 12).Draw(t, "decisions") {
 		d := decision(t, c.Mode, world)

@@ -65,7 +65,7 @@ func StepKinds() []string {
 
 // Fields names all fields of the format but those of scenarios, each once.
 func Fields() []string {
-	all := slices.Concat(capsuleFields, verdictFields, violationFields, originFields, timedFields, detectFields, stepFields, orderFields, eventFields)
+	all := slices.Concat(capsuleFields, budgetFields, verdictFields, violationFields, originFields, timedFields, detectFields, stepFields, orderFields, eventFields)
 	slices.Sort(all)
 	return slices.Compact(all)
 }

@@ -19,7 +19,7 @@ import (
 // The fields of each object of the format. decisions.go and orders.go have the others.
 var (
 	capsuleFields = []string{
-		"format", "version", "mode", "scenario", "protocol", "seed", "property", "cause", "decisions", "orders", "verdict",
+		"format", "version", "mode", "scenario", "budget", "protocol", "seed", "property", "cause", "decisions", "orders", "verdict",
 		"digest", "steps", "found_by",
 	}
 	required        = []string{"mode", "scenario", "protocol", "seed", "decisions", "verdict", "digest", "steps", "found_by"}
@@ -106,6 +106,8 @@ func (r *reader) read(name string) {
 		c.Mode = Mode(r.word("mode", []string{string(Timed), string(Schedule)}))
 	case "scenario":
 		r.scenario()
+	case "budget":
+		r.budget()
 	case "protocol":
 		c.Protocol = r.matching(protocolName, "a protocol's name")
 	case "seed":
@@ -155,6 +157,14 @@ func (r *reader) check() {
 		}
 	}
 	c := r.c
+	switch scheduled := c.Mode == Schedule; {
+	case scheduled && c.Budget == nil:
+		r.err = &Error{File: r.file, Field: "budget", Msg: "missing", Hint: `a schedule has one, such as {"crashes":1,"false_suspicions":1}`}
+		return
+	case !scheduled && c.Budget != nil:
+		r.err = &Error{File: r.file, Field: "budget", Msg: "only a capsule of mode schedule has one"}
+		return
+	}
 	if c.Property == "" {
 		return
 	}

@@ -20,6 +20,9 @@ func Write(w io.Writer, c *Capsule) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "{\n\"format\":%q,\"version\":%d,\n\"mode\":%q,\n", Format, Version, c.Mode)
 	fmt.Fprintf(&b, "\"scenario\":%s,\n", scenarios.JSON(c.Scenario))
+	if c.Budget != nil {
+		c.Budget.write(&b)
+	}
 	fmt.Fprintf(&b, "\"protocol\":%s,\n\"seed\":\"%d\",\n", text(c.Protocol), c.Seed)
 	if c.Property != "" {
 		fmt.Fprintf(&b, "\"property\":%s,\n", text(c.Property))

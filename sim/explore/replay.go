@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/zeebo/xxh3"
+
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
 	"nexarsim/core"
@@ -25,40 +27,27 @@ func (d *Diverged) Error() string {
 
 // Replayed is what came of a schedule.
 type Replayed struct {
-	Verdict checker.Verdict // liveness is judged if the schedule ends where nothing but timers is left
-	Lines   []string        // the story: a line for each step
-	Cycle   int             // steps at the end that lead back to where they began; 0 if they do not
+	Verdict  checker.Verdict // liveness is judged if the schedule ends where whatever timers bring about leads back
+	Lines    []string        // the story: a line for each step
+	Cycle    int             // steps at the end that lead back to where they began; 0 if they do not
+	Digest   uint64          // of the steps and of what each node was in after each of them
+	Messages uint64          // sent
+	Installs uint64
 }
 
 // Replay takes the steps of a schedule with machines and a judge of its own, by their names. The error is a *Diverged if a
 // step finds no place.
 func Replay(s *Schedule) (*Replayed, error) {
-	make1, err := newWorlds(&s.Config)
+	p, err := newPlayer(&s.Config)
 	if err != nil {
 		return nil, err
 	}
-	p := &player{w: make1()}
-	if err := p.begin(&s.Config); err != nil {
-		return nil, err
-	}
-	states := []State{p.w.initial}
 	for i := range s.Steps {
-		next, err := p.take(&states[i], i+1, &s.Steps[i])
-		if err != nil {
+		if err := p.take(&s.Steps[i]); err != nil {
 			return nil, err
 		}
-		states = append(states, next)
 	}
-	last := &states[len(states)-1]
-	r := &Replayed{Lines: p.lines}
-	r.Verdict = p.judge.Finish(checker.Ending{T: afterAll, Complete: p.w.quiet(last)})
-	for i := range states[:len(states)-1] {
-		if states[i] == *last {
-			r.Cycle = len(states) - 1 - i
-			break
-		}
-	}
-	return r, nil
+	return p.end(), nil
 }
 
 // player takes the steps of a schedule: the world says which are possible and what is in flight, and machines that step
@@ -68,8 +57,26 @@ type player struct {
 	machines []core.Machine
 	judge    *checker.Judge
 	rec      *record.Recorder
-	lines    []string
-	told     []string // of the step being taken
+	states   []State // the initial one first
+	taken    []taken // what led from each to the next
+	told     []string
+	replayed Replayed
+	buf      []byte
+}
+
+// taken is a step that a player has taken.
+type taken struct {
+	step           Step
+	free, progress bool
+}
+
+func newPlayer(c *Config) (*player, error) {
+	make1, err := newWorlds(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &player{w: make1()}
+	return p, p.begin(c)
 }
 
 func (p *player) begin(c *Config) error {
@@ -88,30 +95,103 @@ func (p *player) begin(c *Config) error {
 	for i, m := range p.machines {
 		p.step(m, &core.Input{Kind: core.InStart}, p.w.cells.at(p.w.initial.cells[i]).of)
 	}
+	p.states = []State{p.w.initial}
 	return nil
 }
 
-// take finds a step by its name and takes it.
-func (p *player) take(s *State, at int, step *Step) (State, error) {
-	var all []Step
+// now is the state that the player has come to.
+func (p *player) now() *State { return &p.states[len(p.states)-1] }
+
+// find looks for the act that a step names.
+func (p *player) find(step *Step) (act, bool) {
+	s := p.now()
 	for _, a := range p.w.enabled(s) {
-		name := p.w.name(s, a)
-		if !name.equal(step) {
-			all = append(all, name)
-			continue
+		if name := p.w.name(s, a); name.equal(step) {
+			return a, true
 		}
-		next := *s
-		p.w.apply(&next, a)
-		p.w.now, p.told = int64(at), nil
-		p.perform(s, &next, a)
-		line := fmt.Sprintf("%4d  %s", at, name.String())
-		if len(p.told) > 0 {
-			line += ": " + strings.Join(p.told, "; ")
-		}
-		p.lines = append(p.lines, line)
-		return next, p.same(&next, at)
 	}
-	return State{}, &Diverged{At: at, Step: *step, Enabled: all}
+	return act{}, false
+}
+
+// take finds a step by its name and takes it.
+func (p *player) take(step *Step) error {
+	a, ok := p.find(step)
+	if !ok {
+		d := &Diverged{At: len(p.states), Step: *step}
+		for _, a := range p.w.enabled(p.now()) {
+			d.Enabled = append(d.Enabled, p.w.name(p.now(), a))
+		}
+		return d
+	}
+	return p.execute(a)
+}
+
+// execute takes a step, in the world and with the player's own machines, which must come to the same.
+func (p *player) execute(a act) error {
+	s, at := p.now(), len(p.states)
+	name := p.w.name(s, a)
+	next := *s
+	progress, _ := p.w.apply(&next, a)
+	p.w.now, p.told = int64(at), nil
+	p.perform(s, &next, a)
+	line := fmt.Sprintf("%4d  %s", at, name.String())
+	if len(p.told) > 0 {
+		line += ": " + strings.Join(p.told, "; ")
+	}
+	p.replayed.Lines = append(p.replayed.Lines, line)
+	p.states = append(p.states, next)
+	p.taken = append(p.taken, taken{name, a.free(), progress})
+	if err := p.same(&next, at); err != nil {
+		return err
+	}
+	p.fold(name.String())
+	return nil
+}
+
+// fold adds a step, and what the nodes are in after it, to the digest.
+func (p *player) fold(step string) {
+	p.buf = append(p.buf[:0], step...)
+	for i, m := range p.machines {
+		if p.now().dead>>i&1 == 0 {
+			p.buf = append(m.AppendState(p.buf), byte(i))
+		}
+	}
+	p.replayed.Digest = xxh3.HashSeed(p.buf, p.replayed.Digest)
+}
+
+// end judges what the player has come to.
+func (p *player) end() *Replayed {
+	r := p.replayed
+	last := len(p.states) - 1
+	ending := checker.Ending{T: int64(last)}
+	if p.w.stuck(p.now()) {
+		ending = checker.Ending{T: afterAll, Complete: true}
+	}
+	r.Verdict = p.judge.Finish(ending)
+	for i := range last {
+		if p.states[i] == p.states[last] {
+			r.Cycle = last - i
+			break
+		}
+	}
+	if r.Cycle > 0 && p.repeats(last-r.Cycle) {
+		r.Verdict.Violations = append(r.Verdict.Violations, trace.Violation{
+			Property: checker.Livelock, T: int64(last), Nodes: []int{}, Why: p.w.whyCycle(p.states),
+		})
+	}
+	return &r
+}
+
+// repeats tells whether the steps from one state on happen by themselves and do something that no cycle may.
+func (p *player) repeats(from int) bool {
+	progress := false
+	for i := from; i < len(p.taken); i++ {
+		if !p.taken[i].free {
+			return false
+		}
+		progress = progress || p.taken[i].progress
+	}
+	return progress
 }
 
 // perform does to the player's own machines and judge what the act does.
@@ -194,6 +274,7 @@ func (p *player) tellSends() {
 		if e.Kind != core.OutSend {
 			continue
 		}
+		p.replayed.Messages++
 		kind := p.w.kindName(p.w.out.Message(e).Kind)
 		if kind == text {
 			p.told[len(p.told)-1] += fmt.Sprintf(" %d", e.Peer)
@@ -208,6 +289,7 @@ func (p *player) tellSends() {
 func (p *player) tell(ev *trace.Event) {
 	switch ev.Kind {
 	case trace.Install:
+		p.replayed.Installs++
 		p.told = append(p.told, fmt.Sprintf("%d INSTALLS epoch %d: %s", ev.Node, ev.Install.Epoch, strings.Trim(fmt.Sprint(ev.Install.Members), "[]")))
 	case trace.Told:
 		if ev.Told.Kind == "evicted" || ev.Told.Kind == "quorum-lost" {

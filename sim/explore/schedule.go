@@ -16,13 +16,14 @@ type Schedule struct {
 
 // Step is one step of a schedule. Which fields mean something depends on Do.
 type Step struct {
-	// Do is deliver, duplicate or lose (Kind, Node: the sender, Peer: the receiver, Nth), timer (Node, Timer), suspect or
+	// Do is deliver, duplicate or lose (Kind, Epoch, Node: the sender, Peer: the receiver, Nth), timer (Node, Timer), suspect or
 	// trust (Node, Peer), close (Node, Peer), tell (Node is told by Peer), crash (Node, Lost), partition (Groups), heal, wake or sent (Node, ID).
 	Do     string
 	Node   int
 	Peer   int
 	Kind   string
-	Nth    int // among the messages of that kind on that link, from 1
+	Epoch  uint64 // of the message
+	Nth    int    // among the messages in flight of that kind and epoch on that link, from 1
 	Timer  string
 	Lost   int // how many of the messages that the node sent last are lost with it
 	Groups [][]int
@@ -51,6 +52,9 @@ func (s *Step) String() string {
 	switch s.Do {
 	case DoDeliver, DoDuplicate, DoLose:
 		text := fmt.Sprintf("%s %s from %d to %d", s.Do, s.Kind, s.Node, s.Peer)
+		if s.Epoch > 0 {
+			text += fmt.Sprintf(", epoch %d", s.Epoch)
+		}
 		if s.Nth > 1 {
 			text += fmt.Sprintf(", number %d of them", s.Nth)
 		}
@@ -81,7 +85,7 @@ func (s *Step) String() string {
 }
 
 func (s *Step) equal(o *Step) bool {
-	return s.Do == o.Do && s.Node == o.Node && s.Peer == o.Peer && s.Kind == o.Kind && s.Nth == o.Nth && s.Timer == o.Timer &&
+	return s.Do == o.Do && s.Node == o.Node && s.Peer == o.Peer && s.Kind == o.Kind && s.Epoch == o.Epoch && s.Nth == o.Nth && s.Timer == o.Timer &&
 		s.Lost == o.Lost && s.ID == o.ID && slices.EqualFunc(s.Groups, o.Groups, slices.Equal[[]int])
 }
 
@@ -101,7 +105,7 @@ func (w *world) name(s *State, a act) Step {
 	case doDeliver, doDuplicate, doLose:
 		t.Do = [...]string{doDeliver: DoDeliver, doDuplicate: DoDuplicate, doLose: DoLose}[a.do]
 		t.Peer = int(a.peer)
-		t.Kind, t.Nth = w.nth(s, int(a.node), int(a.at))
+		t.Kind, t.Epoch, t.Nth = w.nth(s, int(a.node), int(a.at))
 	case doTimer, doEarly:
 		t.Do, t.Timer = DoTimer, w.timerName(s, int(a.node), core.TimerID(a.what))
 	case doSuspect, doAccuse:
@@ -127,16 +131,16 @@ func (w *world) name(s *State, a act) Step {
 	return t
 }
 
-// nth tells the kind of a mail, and which one of its kind on its link it is.
-func (w *world) nth(s *State, from, at int) (kind string, n int) {
+// nth tells the kind and epoch of a mail, and which one of these on its link it is.
+func (w *world) nth(s *State, from, at int) (kind string, epoch uint64, n int) {
 	box := w.boxes.at(s.boxes[from]).of
 	this := w.mails.at(box[at]).of
 	for _, number := range box[:at+1] {
-		if m := w.mails.at(number).of; m.to == this.to && m.msg.Kind == this.msg.Kind {
+		if m := w.mails.at(number).of; m.to == this.to && m.msg.Kind == this.msg.Kind && m.msg.Epoch == this.msg.Epoch {
 			n++
 		}
 	}
-	return w.kindName(this.msg.Kind), n
+	return w.kindName(this.msg.Kind), uint64(this.msg.Epoch), n
 }
 
 func (w *world) kindName(k core.Kind) string { return w.machines[0].KindName(k) }

@@ -48,6 +48,7 @@ var stepShapes = []struct {
 	{"sent", []string{"node"}, []string{"nth"}},
 	{"suspect", []string{"node", "peer"}, nil},
 	{"trust", []string{"node", "peer"}, nil},
+	{"close", []string{"node", "peer"}, nil},
 	{"crash", []string{"node"}, []string{"tail"}},
 	{"partition", []string{"groups"}, nil},
 	{"heal", nil, []string{"groups"}},

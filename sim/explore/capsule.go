@@ -147,7 +147,7 @@ func (s *Step) inCapsule() *capsule.Step {
 		c.From, c.To, c.Kind, c.Epoch, c.Nth = s.Node, s.Peer, s.Kind, s.Epoch, uint64(s.Nth)
 	case DoTimer:
 		c.Node, c.Timer = s.Node, s.Timer
-	case DoSuspect, DoTrust, DoTell:
+	case DoSuspect, DoTrust, DoTell, DoClose:
 		c.Node, c.Peer = s.Node, s.Peer
 	case DoCrash:
 		c.Node, c.Tail = s.Node, s.Lost
@@ -167,7 +167,7 @@ func fromCapsule(c *capsule.Step) Step {
 		s.Node, s.Peer, s.Kind, s.Epoch, s.Nth = c.From, c.To, c.Kind, c.Epoch, int(c.Nth)
 	case DoTimer:
 		s.Node, s.Timer = c.Node, c.Timer
-	case DoSuspect, DoTrust, DoTell:
+	case DoSuspect, DoTrust, DoTell, DoClose:
 		s.Node, s.Peer = c.Node, c.Peer
 	case DoCrash:
 		s.Node, s.Lost = c.Node, c.Tail

@@ -13,33 +13,27 @@ import (
 // Constructor makes one member's machine.
 type Constructor func(core.Setup) (core.Machine, error)
 
-// ErrUnavailable marks what a later version will have and this one does not have.
-var ErrUnavailable = errors.New("not available in this version")
+// ErrUnavailable marks what a caller has not brought: an explorer, for capsules of schedules.
+var ErrUnavailable = errors.New("not available here")
 
 // protocol is one that a scenario can name.
 type protocol struct {
 	name    string
-	make    Constructor // nil: not available
-	classic bool        // nexar 0.1.2 or a rung of its repairs
+	make    Constructor
+	classic bool // nexar 0.1.2 or a rung of its repairs
 }
 
-// protocolTable is all of them, in the order in which the contract lists them.
-func protocolTable() []protocol {
-	all := []protocol{
-		{name: "quorum", make: hardened(core.Majority)},
-		{name: "fail-stop", make: hardened(core.FailStop)},
+// findProtocol gives the protocol of a name, and whether there is one.
+func findProtocol(name string) (protocol, bool) {
+	switch name {
+	case "quorum":
+		return protocol{name: name, make: hardened(core.Majority)}, true
+	case "fail-stop":
+		return protocol{name: name, make: hardened(core.FailStop)}, true
 	}
 	for _, r := range classic.Repairs() {
-		all = append(all, protocol{name: r.String(), make: published(r), classic: true})
-	}
-	return all
-}
-
-// findProtocol gives the entry of a name, and whether it exists.
-func findProtocol(name string) (protocol, bool) {
-	for _, p := range protocolTable() {
-		if p.name == name {
-			return p, true
+		if r.String() == name {
+			return protocol{name: name, make: published(r), classic: true}, true
 		}
 	}
 	return protocol{}, false
@@ -48,22 +42,21 @@ func findProtocol(name string) (protocol, bool) {
 // Protocol returns the constructor of a named protocol, with the configuration's quorum rule set accordingly.
 func Protocol(name string) (Constructor, error) {
 	p, known := findProtocol(name)
-	switch {
-	case !known:
-		return nil, fmt.Errorf("protocol %q: unknown; available: %s", name, strings.Join(Protocols(), ", "))
-	case p.make == nil:
-		return nil, fmt.Errorf("protocol %s: %w; available: %s", name, ErrUnavailable, strings.Join(Protocols(), ", "))
+	if !known {
+		return nil, errUnknown(name)
 	}
 	return p.make, nil
 }
 
+func errUnknown(name string) error {
+	return fmt.Errorf("protocol %q: unknown; available: %s", name, strings.Join(Protocols(), ", "))
+}
+
 // Protocols names the available protocols, sorted.
 func Protocols() []string {
-	var names []string
-	for _, p := range protocolTable() {
-		if p.make != nil {
-			names = append(names, p.name)
-		}
+	names := []string{"quorum", "fail-stop"}
+	for _, r := range classic.Repairs() {
+		names = append(names, r.String())
 	}
 	sort.Strings(names)
 	return names

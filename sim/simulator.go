@@ -93,13 +93,15 @@ func (s *Simulator) prepare(spec Spec) error {
 	}
 	s.spec, s.sc = spec, spec.Scenario
 	s.spec.Protocol = spec.protocol()
-	s.protocol, _ = findProtocol(s.spec.Protocol)
+	named, known := findProtocol(s.spec.Protocol)
+	s.protocol = named
 	make1 := spec.New
-	if make1 == nil {
-		if err := Runnable(s.sc, s.spec.Protocol); err != nil {
-			return err
-		}
-		make1 = s.protocol.make
+	switch {
+	case make1 != nil:
+	case known:
+		make1 = named.make
+	default:
+		return errUnknown(s.spec.Protocol)
 	}
 	cfg, err := config(s.sc)
 	if err != nil {

@@ -53,12 +53,6 @@ type Result struct {
 // DigestText is the digest as traces and reports show it.
 func (r *Result) DigestText() string { return fmt.Sprintf("%016x", r.Digest) }
 
-// Runnable says whether a scenario can run on a protocol: nil, or why not.
-func Runnable(_ *scenarios.Scenario, protocol string) error {
-	_, err := Protocol(protocol)
-	return err
-}
-
 // protocol is the protocol that a spec names.
 func (s *Spec) protocol() string {
 	if s.Protocol != "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math/bits"
 	"runtime"
@@ -54,9 +53,6 @@ type SweepSpec struct {
 	Workers   int    // 0: one for each processor
 	Shard     Shard  // the zero value is all of it
 	Done      func() // called after each run, from any goroutine; may be nil
-
-	// SkipUnoffered leaves out what a protocol cannot run for want of a communicator, instead of ending with an error.
-	SkipUnoffered bool
 }
 
 // Shard is every Of-th run, beginning with the Index-th, from 1.
@@ -137,36 +133,21 @@ type unit struct {
 	protocol string
 }
 
-// sort tells the units to run from those to leave out, and why these cannot run.
-func (spec *SweepSpec) sort() (units []unit, skipped []string, err error) {
+func (spec *SweepSpec) units() ([]unit, error) {
+	var units []unit
 	for _, sc := range spec.Scenarios {
 		protocols := spec.Protocols
 		if len(protocols) == 0 {
 			protocols = []string{sc.Protocol}
 		}
 		for _, p := range protocols {
-			switch err := Runnable(sc, p); {
-			case err == nil:
-				units = append(units, unit{sc, p})
-			case spec.SkipUnoffered && errors.Is(err, ErrUnavailable):
-				skipped = append(skipped, err.Error())
-			default:
-				return nil, nil, err
+			if _, err := Protocol(p); err != nil {
+				return nil, err
 			}
+			units = append(units, unit{sc, p})
 		}
 	}
-	return units, skipped, nil
-}
-
-func (spec *SweepSpec) units() ([]unit, error) {
-	units, _, err := spec.sort()
-	return units, err
-}
-
-// Skipped is what SkipUnoffered leaves out, and why, one line each.
-func (spec *SweepSpec) Skipped() []string {
-	_, skipped, _ := spec.sort()
-	return skipped
+	return units, nil
 }
 
 // Total is how many runs the spec, or its shard, makes.

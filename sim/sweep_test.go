@@ -196,20 +196,13 @@ func TestSweepStops(t *testing.T) {
 // TestBadSpecs are told before any run.
 func TestBadSpecs(t *testing.T) {
 	sc, _ := scenarios.Builtin("leader-dies")
-	for _, c := range []struct {
-		sc       *scenarios.Scenario
-		protocol string
-		is       error
-		text     string
-	}{
-		{sc, "raft", nil, `protocol "raft": unknown; available: classic, classic+epoch, classic+numbering, classic+replay, classic+routers, fail-stop, quorum`},
-	} {
-		_, err := New().Run(Spec{Scenario: c.sc, Protocol: c.protocol, Seed: 1})
-		_, sweepErr := Sweep(context.Background(), SweepSpec{Scenarios: []*scenarios.Scenario{sc, c.sc}, Protocols: []string{"quorum", c.protocol}, Seeds: SeedRange(1, 2)})
-		for _, err := range []error{err, sweepErr, Runnable(c.sc, c.protocol)} {
-			if err == nil || err.Error() != c.text || c.is != nil && !errors.Is(err, c.is) {
-				t.Errorf("error %v, want %s", err, c.text)
-			}
+	const text = `protocol "raft": unknown; available: classic, classic+epoch, classic+numbering, classic+replay, classic+routers, fail-stop, quorum`
+	_, runErr := New().Run(Spec{Scenario: sc, Protocol: "raft", Seed: 1})
+	_, sweepErr := Sweep(context.Background(), SweepSpec{Scenarios: []*scenarios.Scenario{sc}, Protocols: []string{"quorum", "raft"}, Seeds: SeedRange(1, 2)})
+	_, namedErr := Protocol("raft")
+	for _, err := range []error{runErr, sweepErr, namedErr} {
+		if err == nil || err.Error() != text {
+			t.Errorf("error %v, want %s", err, text)
 		}
 	}
 	if _, err := New().Run(Spec{Scenario: sc}); err == nil || err.Error() != "run leader-dies: seed 0: expected 1 to 18446744073709551615" {

@@ -119,7 +119,7 @@ func replayable(name string, spec *sim.ReplaySpec) error {
 	if protocol == "" {
 		protocol = spec.Capsule.Protocol
 	}
-	if err := sim.Runnable(spec.Capsule.Scenario, protocol); err != nil {
+	if _, err := sim.Protocol(protocol); err != nil {
 		return usage("--protocol replays a capsule on another one", "%s: %s", name, err)
 	}
 	return nil

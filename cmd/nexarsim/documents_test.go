@@ -68,8 +68,8 @@ var documents = []struct {
 		"undecided": "runs that left a property open", "unfired": "faults that did not fire, and in how many runs: `scenario`, `protocol`, `fault`, `count`",
 		"doubled": "runs made twice and compared", "different": "those that went another way: `scenario`, `protocol`, `seed`, `step`, `first`, `second`",
 		"malformed": "runs in which the harness broke its own assumptions", "no_expect": "true after --no-expect",
-		"skipped": "combinations of a scenario and a protocol that were left out, each with the reason", "interrupted": "true after ^C",
-		"scenarios": "name, SHA-256 and expectations of each, so that a merge can judge", "parts": "which runs these are: `scenarios`, `protocols` (none: each scenario's own), `seeds`, `shards` (none: all)",
+		"interrupted": "true after ^C",
+		"scenarios":   "name, SHA-256 and expectations of each, so that a merge can judge", "parts": "which runs these are: `scenarios`, `protocols` (none: each scenario's own), `seeds`, `shards` (none: all)",
 		"exit": "the exit code",
 	}},
 	{"A finding", report.Finding{}, map[string]string{

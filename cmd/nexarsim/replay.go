@@ -160,7 +160,7 @@ func specOf(name string, h *trace.Header) (sim.Spec, error) {
 	if err != nil {
 		return sim.Spec{}, at("seed", "", "%s", err)
 	}
-	if err := sim.Runnable(sc, h.Protocol); err != nil {
+	if _, err := sim.Protocol(h.Protocol); err != nil {
 		return sim.Spec{}, at("protocol", "", "%s", err)
 	}
 	return sim.Spec{Scenario: sc, Protocol: h.Protocol, Seed: seed}, nil

@@ -81,7 +81,7 @@ func (a *app) run(f *runFlags, args []string) error {
 	if spec.Protocol == "" {
 		spec.Protocol = sc.Protocol
 	}
-	if err := sim.Runnable(sc.Scenario, spec.Protocol); err != nil {
+	if _, err := sim.Protocol(spec.Protocol); err != nil {
 		return unrunnable(err)
 	}
 	return a.runOnce(f, &sc, spec)

@@ -87,8 +87,7 @@ func (a *app) sweep(cmd *cobra.Command, f *sweepFlags, args []string) error {
 	for _, s := range sources {
 		of.Scenarios = append(of.Scenarios, s.Scenario)
 	}
-	spec := sim.SweepSpec{Scenarios: of.Scenarios, Protocols: of.Protocols, Seeds: of.Seeds.Sim(), Workers: workers, Shard: of.Shard,
-		SkipUnoffered: len(args) == 0}
+	spec := sim.SweepSpec{Scenarios: of.Scenarios, Protocols: of.Protocols, Seeds: of.Seeds.Sim(), Workers: workers, Shard: of.Shard}
 	total, err := spec.Total()
 	if err != nil {
 		return unrunnable(err)
@@ -135,7 +134,6 @@ func (a *app) makeSweep(ctx context.Context, f *sweepFlags, of *report.Sweeping,
 		return sweepFailure(err, sources)
 	}
 	doc := report.NewSweep(of, res, time.Since(start))
-	doc.Skipped = spec.Skipped()
 	if err != nil {
 		doc.Interrupt()
 	}

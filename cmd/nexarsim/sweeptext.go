@@ -93,9 +93,6 @@ func tellTotals(w io.Writer, p ink, doc *report.Sweep) {
 	if n := len(doc.Unfired); n > 0 {
 		fmt.Fprintf(w, "%s did not fire in some of their runs; --json lists them\n", count(uint64(n), "fault"))
 	}
-	if n := len(doc.Skipped); n > 0 {
-		fmt.Fprintf(w, "%s of a scenario and protocol left out, for want of a communicator or a workload; --json lists them\n", count(uint64(n), "combination"))
-	}
 	if doc.Interrupted {
 		fmt.Fprintf(w, "%s: not all runs were made\n", p.red("interrupted"))
 	}

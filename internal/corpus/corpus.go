@@ -3,12 +3,12 @@ package corpus
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
 
+	"nexarsim/core/classic"
 	"nexarsim/internal/story"
 	"nexarsim/sim"
 	"nexarsim/sim/capsule"
@@ -54,7 +54,11 @@ func Load(dir string) ([]Entry, error) {
 
 // ladder is the rungs on which a capsule of classic is replayed.
 func ladder() []string {
-	return []string{"classic", "classic+replay", "classic+routers", "classic+numbering", "classic+epoch"}
+	var rungs []string
+	for _, r := range classic.Repairs() {
+		rungs = append(rungs, r.String())
+	}
+	return rungs
 }
 
 // Replay replays the capsule on its own protocol and, if that is classic or a rung, on the others.
@@ -110,20 +114,6 @@ func (e *Entry) Repaired() []string {
 	return ladder()[at:]
 }
 
-// Left is the rungs that contain the bug: those below the one that repairs it, and not below the one that it was found on.
-func (e *Entry) Left() []string {
-	rungs := ladder()
-	from := slices.Index(rungs, e.Capsule.Protocol)
-	to := slices.Index(rungs, e.RepairedBy)
-	if from < 0 {
-		return nil
-	}
-	if to < 0 {
-		to = len(rungs)
-	}
-	return rungs[from:to]
-}
-
 // Crashes is how many nodes the capsule lets die.
 func (e *Entry) Crashes() int {
 	n := 0
@@ -141,27 +131,20 @@ func (e *Entry) Crashes() int {
 
 // Lost says what a capsule has lost of its power: the empty text, or what is wrong.
 func (e *Entry) Lost() string {
-	for _, p := range e.Left() {
-		if r := e.On(p); p == e.Capsule.Protocol && r.Outcome != sim.Reproduced {
-			return fmt.Sprintf("%s: with %s %s at %s (nearest: %s), expected reproduced", e.File, p, r.Outcome, r.Missing, r.Nearest)
-		}
+	own := &e.Replays[0]
+	if own.Outcome != sim.Reproduced {
+		return fmt.Sprintf("%s: with %s %s at %s (nearest: %s), expected reproduced", e.File, own.Protocol, own.Outcome, own.Missing, own.Nearest)
 	}
 	for _, p := range e.Repaired() {
 		if r := e.On(p); r.Outcome != sim.Fixed {
 			return fmt.Sprintf("%s: with %s %s at %s (nearest: %s), expected fixed", e.File, p, r.Outcome, r.Missing, r.Nearest)
 		}
 	}
-	if r := e.On(e.Capsule.Protocol); !r.Same {
-		return fmt.Sprintf("%s: the replay's digest is %s, the capsule says %s: seal it anew with nexarsim shrink", e.File, r.DigestText(), e.Capsule.Digest)
+	if !own.Same {
+		return fmt.Sprintf("%s: the replay's digest is %s, the capsule says %s: seal it anew with nexarsim shrink", e.File, own.DigestText(), e.Capsule.Digest)
 	}
 	return ""
 }
 
 // ReadmeName is the corpus' own page.
 const ReadmeName = "README.md"
-
-// Current tells whether a generated file holds what it should.
-func Current(name string, want []byte) bool {
-	have, err := os.ReadFile(name)
-	return err == nil && bytes.Equal(have, want)
-}

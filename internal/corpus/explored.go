@@ -34,7 +34,7 @@ type Shown struct {
 
 const (
 	toldWorld = 3
-	// exploredStates bounds a search of the table: the largest of them needs 1.4 million.
+	// exploredStates bounds a search of the table: the largest of them needs 1.8 million.
 	exploredStates = 5_000_000
 )
 

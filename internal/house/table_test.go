@@ -52,7 +52,7 @@ var table = []row{
 		libs:   []string{"gonum.org/v1/gonum/stat/distuv"},
 	},
 	{pkg: "internal/story", module: []string{"checker/trace"}},
-	{pkg: "internal/corpus", module: []string{"scenarios", "sim", "sim/capsule", "sim/explore", "checker", "internal/story"}},
+	{pkg: "internal/corpus", module: []string{"core/classic", "scenarios", "sim", "sim/capsule", "sim/explore", "checker", "internal/story"}},
 	{pkg: "internal/corpus/make", module: []string{"internal/corpus", "sim/capsule"}},
 	{pkg: "internal/corpus/ladder", module: []string{"internal/corpus"}},
 	{pkg: "internal/corpus/outcomes", module: []string{"internal/corpus"}},

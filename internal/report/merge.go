@@ -87,11 +87,6 @@ func (m *merger) add(o *Sweep) {
 	}
 	m.Different = append(m.Different, o.Different...)
 	m.Malformed = append(m.Malformed, o.Malformed...)
-	for _, text := range o.Skipped { // every shard leaves out the same
-		if !slices.Contains(m.Skipped, text) {
-			m.Skipped = append(m.Skipped, text)
-		}
-	}
 	for _, f := range o.Violations {
 		m.addFinding(f)
 	}

@@ -33,7 +33,6 @@ type Sweep struct {
 	Doubled      uint64            `json:"doubled"`
 	Different    []Difference      `json:"different"`
 	Malformed    []string          `json:"malformed"`
-	Skipped      []string          `json:"skipped,omitempty"` // what a protocol cannot run, and why
 	NoExpect     bool              `json:"no_expect,omitempty"`
 	Interrupted  bool              `json:"interrupted,omitempty"`
 	Scenarios    []Scenario        `json:"scenarios"`

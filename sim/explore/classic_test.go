@@ -3,13 +3,16 @@ package explore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"nexarsim/checker"
 	"nexarsim/core"
 	"nexarsim/core/classic"
+	"nexarsim/sim/explore/search"
 )
 
 // published is the worlds of classic and its rungs whose counts are pinned.
@@ -149,4 +152,52 @@ func TestStreams(t *testing.T) {
 			t.Errorf("%+v: %v", b, err)
 		}
 	}
+}
+
+// TestWordsAreThePathsOwn: states whose judges judge alike are one, and the search keeps the judge that it met first. A
+// violation is told in the words of its own schedule all the same.
+func TestWordsAreThePathsOwn(t *testing.T) {
+	c := Config{Protocol: "classic+epoch", World: 4, Budget: Budget{Crashes: 2}}
+	make1, err := newWorlds(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := []string{"crash 0", "suspect 0 by 2", "suspect 0 by 3", "crash 1"}
+	two, three := []string{"close 1 at 2", "wake 1 of 2"}, []string{"close 1 at 3", "wake 1 of 3"}
+	w := make1()
+	pathOf(t, w, slices.Concat(begin, three, two)) // its judge is met first
+	for _, first := range [][]string{two, three} {
+		last := two
+		if &first[0] == &two[0] {
+			last = three
+		}
+		path := pathOf(t, w, slices.Concat(begin, first, last))
+		var r Result
+		f := search.Found{Property: search.Property{Name: checker.Recovery, Kind: search.Eventually}, States: 1, Steps: len(path.Steps), Path: path}
+		if err := r.add(w, &f); err != nil {
+			t.Fatal(err)
+		}
+		want := "node " + first[0][len(first[0])-1:] + "'s orchestrator ended"
+		if why := r.Violations[0].Why; !strings.HasPrefix(why, want) {
+			t.Errorf("told as %q, expected %q", why, want)
+		}
+	}
+}
+
+// pathOf finds the numbers of named steps.
+func pathOf(t *testing.T, w *world, names []string) (p search.Path) {
+	t.Helper()
+	s := w.Initial()[0]
+next:
+	for _, name := range names {
+		for i, to := range w.Successors(&s, nil) {
+			if step := w.describe([]State{s}, []int{i})[0]; step.String() == name {
+				p.Steps = append(p.Steps, i)
+				s = to.State
+				continue next
+			}
+		}
+		t.Fatalf("no step %q after %v", name, p.Steps)
+	}
+	return p
 }

@@ -139,7 +139,11 @@ func (r *Result) add(w *world, f *search.Found) error {
 	case f.Property.Name == checker.Recovery && !w.streams:
 		v.Why = w.whyWaiting(last)
 	default:
-		v.Why = w.verdicts.at(last.verdict).of.why(v.Property, v.Liveness)
+		// Not of the judge that the search keeps: it stands for all that judge alike, and whose words those are depends on who
+		// was met first.
+		if v.Why, err = whyReplayed(&v.Schedule, v.Property, v.Liveness); err != nil {
+			return err
+		}
 	}
 	i := slices.IndexFunc(r.Violations, func(o Violation) bool { return o.Property == v.Property })
 	switch {

@@ -312,9 +312,9 @@ func nodesOf(set uint8) []int {
 	return all
 }
 
-// why tells what is wrong in a state, of a property that shows in it.
-func (v *verdictOf) why(property string, liveness bool) string {
-	end := v.judge.Finish(checker.Ending{T: afterAll, Complete: true})
+// why tells what is wrong, of a property that a judge finds broken if the run ends here.
+func why(j *checker.Judge, property string, liveness bool) string {
+	end := j.Finish(checker.Ending{T: afterAll, Complete: true})
 	for i := range end.Violations {
 		if x := &end.Violations[i]; x.Property == property && checker.IsLiveness(x) == liveness {
 			return x.Why

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -141,7 +142,10 @@ func (r *realRun) judge() error {
 
 // outcome tells what the judges found. What a run leaves open is a part that was cut.
 func (c *clusterPart) outcome(r *realRun, keep *Shelf) Outcome {
-	o := Outcome{Counts: []Count{{"input", r.inputs}, {"message", r.res.Messages}, {"install", r.res.Installs}}, Notes: r.plan.Drawn}
+	o := Outcome{Counts: []Count{{"input", r.inputs}, {"message", r.res.Messages}, {"install", r.res.Installs}}}
+	if len(r.plan.Drawn) > 0 {
+		o.Notes = append(o.Notes, "drawn from seed "+strconv.FormatUint(r.plan.Seed, 10)+": "+strings.Join(r.plan.Drawn, "; "))
+	}
 	for _, text := range r.verdict.Malformed {
 		o.Findings = append(o.Findings, Finding{Code: report.Harness, Why: c.About() + ": the record contradicts itself: " + text})
 	}

@@ -42,6 +42,7 @@ var table = []row{
 	{pkg: "internal/record", module: []string{"core", "checker/trace"}},
 	{pkg: "internal/conform", module: []string{"core", "core/comm", "checker/trace", "internal/record"}},
 	{pkg: "internal/cluster", module: []string{"core", "realnet", "scenarios", "checker/trace"}, libs: everything},
+	{pkg: "internal/fidelity", module: []string{"checker/trace", "internal/cluster", "scenarios", "sim"}},
 	{pkg: "internal/fleet", module: []string{"sim", "scenarios", "checker/trace"}, libs: everything},
 	{pkg: "internal/house"},
 	{pkg: "internal/seeds", module: []string{"sim"}},

@@ -133,11 +133,12 @@ func (a *app) tellGate(doc *gate.Report) {
 	}
 	_ = table.Flush() // into memory
 	b.WriteByte('\n')
-	var commands []string
+	var commands, cuts []string
 	for i := range doc.Parts {
 		d := &doc.Parts[i]
-		if d.Cut != "" {
-			fmt.Fprintf(&b, "%s: %s, %s: %s\n", p.red("not whole"), d.Part, d.About, d.Cut)
+		if why := d.Part + ": " + d.Cut; d.Cut != "" && !slices.Contains(cuts, why) { // many of one sort may not have begun
+			cuts = append(cuts, why)
+			fmt.Fprintf(&b, "%s: %s\n", p.red("not whole"), why)
 		}
 		for _, f := range d.Findings {
 			tellGateFinding(&b, p, d.Part, &f)

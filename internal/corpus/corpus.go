@@ -20,7 +20,7 @@ import (
 type Entry struct {
 	Record
 	Capsule *capsule.Capsule
-	Text    []byte // of its file
+	Source  []byte // the text of its file
 
 	Replays []Replay // after Replay: the capsule's own protocol first
 	Story   string   // of the replay on the capsule's own protocol
@@ -54,7 +54,7 @@ func load(files fs.FS, dir string) ([]Entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("load corpus: %w", err)
 		}
-		all = append(all, Entry{Record: r, Capsule: c, Text: text})
+		all = append(all, Entry{Record: r, Capsule: c, Source: text})
 		names = slices.DeleteFunc(names, func(n string) bool { return n == r.File })
 	}
 	if len(names) > 0 {

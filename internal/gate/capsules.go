@@ -54,7 +54,7 @@ func lostPower(e *corpus.Entry, lost string, keep *Shelf) Finding {
 	if e.Replays[0].Outcome == sim.Diverged {
 		f.Code = report.Irreplicable
 	}
-	name, err := keep.put(e.File[:len(e.File)-len(".json")], ".json", e.Text)
+	name, err := keep.put(e.File[:len(e.File)-len(".json")], ".json", e.Source)
 	if err != nil {
 		f.Why += fmt.Sprintf(" (not kept: %s)", err)
 		f.Command = "nexarsim validate capsules"

@@ -102,6 +102,28 @@ func TestSweepExpects(t *testing.T) {
 	}
 }
 
+// TestSweepGoesOn: seeds beyond the first are for what has not shown itself yet, and nothing is missing that they show.
+func TestSweepGoesOn(t *testing.T) {
+	sc := parse(t, "name: maybe\nworld: 4\nfaults: [{random: {partitions: 0..1, between: 5s..10s}}]\n"+
+		"expect: {fail-stop: {violates: [agreement], may: [validity, recovery, eviction, history, comm-id, late]}}\n")
+	p := &sweepPart{name: "expectations", scenarios: []*scenarios.Scenario{sc}, protocols: []string{"fail-stop"}}
+	p.seeds = quietSeed
+	if o, _ := look(t, p, ""); len(o.Findings) != 1 {
+		t.Fatalf("%+v: want one finding, that nothing was violated with seed %s", o.Findings, quietSeed)
+	}
+	p.seeds, p.first, p.more = "1..40", quietSeed, "30..40"
+	if o, _ := look(t, p, ""); len(o.Findings) > 0 || o.Counts[0].N != 12 {
+		t.Errorf("%+v %+v: want 12 runs, and what is expected", o.Counts, o.Findings)
+	}
+	p.more, p.scenarios = "30..40", split(t, "{fail-stop: {violates: [agreement], may: [validity, recovery, eviction, history, comm-id, late]}}").scenarios
+	if o, _ := look(t, p, ""); len(o.Findings) > 0 || o.Counts[0].N != 1 {
+		t.Errorf("%+v %+v: the first seed shows it, want no more", o.Counts, o.Findings)
+	}
+}
+
+// quietSeed is one with which TestSweepGoesOn's scenario draws nothing that splits the group.
+const quietSeed = "2..2"
+
 func TestSweepIsCut(t *testing.T) {
 	p := split(t, "{fail-stop: {violates: [isolation], may: [agreement, validity, recovery, eviction, history, comm-id, late]}}")
 	p.seeds = "1..1000000"

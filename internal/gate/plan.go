@@ -25,12 +25,12 @@ func Names() []string { return []string{"sweep", "expectations", "capsules", "ex
 
 // Quick is the gate for each change: 70 seconds or so on two idle cores.
 func Quick(o Options) []Part {
-	return slices.Concat(sweeps(o, "1..100", "1..20"), explorations(o, true), clusters(o, quickRuns, 1))
+	return slices.Concat(sweeps(o, "1..100", "1..20", "1..5", "6..20"), explorations(o, true), clusters(o, quickRuns, 1))
 }
 
 // Full is the gate before a deployment.
 func Full(o Options) []Part {
-	return slices.Concat(sweeps(o, "1..1000", "1..100"), explorations(o, false), clusters(o, quickRuns, 1), clusters(o, fullRuns, 1), clusters(o, randomRuns, randomSeeds))
+	return slices.Concat(sweeps(o, "1..1000", "1..100", "", ""), explorations(o, false), clusters(o, quickRuns, 1), clusters(o, fullRuns, 1), clusters(o, randomRuns, randomSeeds))
 }
 
 // Only leaves of some parts those that are asked for by their words; all of them if none is.
@@ -41,8 +41,9 @@ func Only(parts []Part, names []string) []Part {
 	return slices.DeleteFunc(slices.Clone(parts), func(p Part) bool { return !slices.Contains(names, p.Name()) })
 }
 
-// sweeps are the parts that take neither states nor processes.
-func sweeps(o Options, hardened, classic string) []Part {
+// sweeps are the parts that take neither states nor processes. With first and more the seeds of classic and its rungs come in
+// two goes: what a scenario expects of them mostly shows itself soon.
+func sweeps(o Options, hardened, classic, first, more string) []Part {
 	var all []*scenarios.Scenario
 	for _, name := range scenarios.Names() {
 		if sc, ok := scenarios.Builtin(name); ok {
@@ -53,7 +54,7 @@ func sweeps(o Options, hardened, classic string) []Part {
 	others := slices.DeleteFunc(scenarios.Protocols(), func(p string) bool { return slices.Contains(own, p) })
 	return []Part{
 		&sweepPart{name: "sweep", about: "quorum and fail-stop, seeds " + hardened, scenarios: all, protocols: own, seeds: hardened, reach: true, version: o.Version},
-		&sweepPart{name: "expectations", about: "classic and its rungs, seeds " + classic, scenarios: all, protocols: others, seeds: classic, version: o.Version},
+		&sweepPart{name: "expectations", about: "classic and its rungs, seeds " + classic, scenarios: all, protocols: others, seeds: classic, first: first, more: more, version: o.Version},
 		&capsulesPart{load: corpus.Embedded},
 	}
 }

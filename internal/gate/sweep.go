@@ -23,8 +23,10 @@ type sweepPart struct {
 	about     string
 	scenarios []*scenarios.Scenario
 	protocols []string
-	seeds     string
-	reach     bool // situations that were never reached are worth a word: these protocols can reach them all
+	seeds     string // all that a scenario and protocol may need
+	first     string // of these, the ones that all get; empty: all
+	more      string // and those for what is expected and has not come with the first ones
+	reach     bool   // situations that were never reached are worth a word: these protocols can reach them all
 	version   string
 }
 
@@ -36,30 +38,74 @@ func (s *sweepPart) About() string { return s.about }
 
 // Look sweeps.
 func (s *sweepPart) Look(ctx context.Context, keep *Shelf) Outcome {
-	set, err := seeds.Parse(s.seeds)
-	if err != nil {
-		return Outcome{Findings: []Finding{failure(err, "nexarsim validate "+s.name)}}
+	first := s.first
+	if first == "" {
+		first = s.seeds
 	}
-	of := report.Sweeping{Scenarios: s.scenarios, Protocols: s.protocols, Seeds: set}
-	start := time.Now()
-	res, err := sim.Sweep(ctx, sim.SweepSpec{Scenarios: s.scenarios, Protocols: s.protocols, Seeds: set.Sim()})
-	stopped := err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err())
-	if err != nil && !stopped {
+	doc, err := s.sweep(ctx, s.scenarios, s.protocols, first)
+	if err == nil && s.more != "" && !doc.Interrupted {
+		doc, err = s.goOn(ctx, doc)
+	}
+	if err != nil {
 		return Outcome{Findings: []Finding{failure(err, s.whereItBroke(err))}}
 	}
-	doc := report.NewSweep(&of, res, time.Since(start))
-	if stopped {
-		doc.Interrupt()
-	}
-	o := Outcome{Stopped: stopped, Digest: doc.Digest, Counts: []Count{{"run", doc.Runs}, {"step", doc.Steps}, {"install", doc.Installs}}}
-	if n := len(doc.ReachMissing); n > 0 && s.reach && !stopped {
+	o := Outcome{Stopped: doc.Interrupted, Digest: doc.Digest, Counts: []Count{{"run", doc.Runs}, {"step", doc.Steps}, {"install", doc.Installs}}}
+	if n := len(doc.ReachMissing); n > 0 && s.reach && !doc.Interrupted {
 		o.Notes = append(o.Notes, fmt.Sprintf("%d of %d situations were never reached: %s", n, len(doc.Reach), strings.Join(doc.ReachMissing, ", ")))
 	}
 	if doc.Undecided > 0 {
-		o.Notes = append(o.Notes, fmt.Sprintf("%d runs left a property open", doc.Undecided))
+		o.Notes = append(o.Notes, plural(doc.Undecided, "run")+" left a property open")
 	}
 	o.Findings = s.findings(ctx, doc, keep)
 	return o
+}
+
+// sweep makes the runs of some scenarios, protocols and seeds.
+func (s *sweepPart) sweep(ctx context.Context, some []*scenarios.Scenario, protocols []string, of string) (*report.Sweep, error) {
+	set, err := seeds.Parse(of)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	res, err := sim.Sweep(ctx, sim.SweepSpec{Scenarios: some, Protocols: protocols, Seeds: set.Sim()})
+	stopped := err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err())
+	if err != nil && !stopped {
+		return nil, err
+	}
+	doc := report.NewSweep(&report.Sweeping{Scenarios: some, Protocols: protocols, Seeds: set}, res, time.Since(start))
+	if stopped {
+		doc.Interrupt()
+	}
+	return doc, nil
+}
+
+// goOn gives those scenarios and protocols more seeds that have not shown what is expected of them, and puts all of it
+// together.
+func (s *sweepPart) goOn(ctx context.Context, first *report.Sweep) (*report.Sweep, error) {
+	all := []report.Named{{Sweep: first}}
+	stopped := false
+	for _, protocol := range s.protocols {
+		var some []*scenarios.Scenario
+		for _, sc := range s.scenarios {
+			if slices.ContainsFunc(first.Missing, func(m report.Missing) bool { return m.Scenario == sc.Name && m.Protocol == protocol }) {
+				some = append(some, sc)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		doc, err := s.sweep(ctx, some, []string{protocol}, s.more)
+		if err != nil {
+			return nil, err
+		}
+		stopped = stopped || doc.Interrupted
+		all = append(all, report.Named{Sweep: doc})
+	}
+	doc, err := report.Merge(all)
+	if err == nil && stopped {
+		doc.Interrupt()
+	}
+	return doc, err
 }
 
 // whereItBroke is the command that shows a failure of the harness again.
@@ -103,7 +149,7 @@ func (s *sweepPart) findings(ctx context.Context, doc *report.Sweep, keep *Shelf
 		all = append(all, Finding{
 			Property: m.Property, Code: report.Safety,
 			Why:     fmt.Sprintf("no run of %s with %s violated it, and the scenario expects that", m.Scenario, m.Protocol),
-			Command: fmt.Sprintf("nexarsim sweep %s --seeds %s --protocol %s", report.Quote(m.Scenario), doc.SeedsOf(m.Scenario), m.Protocol),
+			Command: fmt.Sprintf("nexarsim sweep %s --seeds %s --protocol %s", report.Quote(m.Scenario), s.seeds, m.Protocol),
 		})
 	}
 	return all
@@ -140,7 +186,7 @@ func shortest(found []*report.Finding) []*unexpected {
 func (s *sweepPart) finding(ctx context.Context, u *unexpected, keep *Shelf) Finding {
 	f := Finding{
 		Property: u.Property, Code: report.Safety, Command: runLine(u.Scenario, u.Seed, u.Protocol),
-		Why: fmt.Sprintf("%s with %s (%d runs in %d scenarios; this is the shortest): %s", u.Scenario, u.Protocol, u.runs, u.scenarios, u.Why),
+		Why: fmt.Sprintf("%s with %s (the shortest of %s in %s): %s", u.Scenario, u.Protocol, plural(u.runs, "run"), plural(uint64(u.scenarios), "scenario"), u.Why),
 	}
 	if u.Liveness {
 		f.Code = report.Liveness
@@ -180,3 +226,10 @@ func (s *sweepPart) keep(ctx context.Context, f *report.Finding, keep *Shelf) (s
 
 // shrinkTime bounds what is spent on making one capsule smaller: the gate is about whether, and shrink goes on later.
 const shrinkTime = 5 * time.Second
+
+func plural(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -79,6 +79,22 @@ func TestDistribution(t *testing.T) {
 	}
 }
 
+// TestPage: the page's scenario has the settings of the harsh columns.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/fidelity.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(harshNetwork + harshStalls) {
+		if !strings.Contains(string(page), "\n    "+line) {
+			t.Errorf("docs/fidelity.md lacks %s", line)
+		}
+	}
+	if !strings.Contains(string(page), strings.Split(beating, "\n")[2]) {
+		t.Error("docs/fidelity.md has other heartbeats")
+	}
+}
+
 // TestReport makes each run once: all that is measured is there in each column, and the harsh simulation is no kinder than
 // the default one.
 func TestReport(t *testing.T) {

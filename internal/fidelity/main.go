@@ -60,7 +60,7 @@ const beating = "name: fidelity\nworld: 5\nconfig: {heartbeat_interval: 100ms, h
 // processes that wait for a processor, one of them in the middle of a step.
 const (
 	harshNetwork = "network: {transport: stream, latency: {bimodal: {fast: 50us..2ms, slow: 10ms..400ms, share: 0.02}}}\n"
-	harshStalls  = "  - {at: 500ms, pause: [2], for: 350ms}\n  - {at: 995ms, pause: [1], for: 60ms}\n  - {when: {node: 3, receives: agreement}, pause: [3], for: 25ms}\n"
+	harshStalls  = "  - {at: 500ms, pause: [2], for: 350ms}\n  - {at: 995ms, pause: [1], for: 150ms}\n  - {when: {node: 3, receives: agreement}, pause: [3], for: 100ms}\n"
 )
 
 func (s *subject) text(harsh bool) string {

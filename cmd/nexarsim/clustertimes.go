@@ -15,6 +15,8 @@ type clusterRun struct {
 	*report.Run
 	Delay      spread     `json:"delay_us"`
 	Recoveries []recovery `json:"recoveries"`
+	Calls      uint64     `json:"calls"`
+	Closings   []closing  `json:"closings"`
 }
 
 // spread is a distribution of times, in microseconds.

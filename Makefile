@@ -9,7 +9,7 @@ SEEDS    ?= 1000
 COUNT    ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fuzz sweep explore validate cluster findings ladder golden bench cover vuln ci
+.PHONY: help build test race lint fmt fuzz sweep explore validate cluster load findings ladder golden bench cover vuln ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ validate: build ## the gate before a deployment
 
 cluster: build ## four processes over QUIC, one of them killed
 	$(NEXARSIM) cluster --world 4 --kill 3@10s
+
+load: build ## each workload for a minute on real processes, under random kills, stops and cuts
+	for w in barrier allreduce register; do $(NEXARSIM) cluster --world 8 --duration 60s --random --workload $$w || exit; done
 
 findings: ## rewrite docs/findings.md and testdata/capsules/README.md from the capsules and testdata/ladder.json
 	go test ./internal/corpus -update

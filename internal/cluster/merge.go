@@ -49,8 +49,12 @@ type merger struct {
 func (l *launcher) merge(end int64) (*Result, error) {
 	m := &merger{end: end, sent: make(map[uint64]uint64), out: l.spec.Observe, res: Result{End: end}}
 	defer m.close()
-	m.parts = append(m.parts, eventsPart(l.lines))
 	header := l.plan.Header()
+	if err := l.lastWords(header, end); err != nil {
+		return nil, err
+	}
+	m.res.Stalls, m.res.Longest = l.addStalls(end)
+	m.parts = append(m.parts, eventsPart(l.lines))
 	for node := range l.plan.World {
 		p, err := filePart(node, l.record(node), header)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -90,6 +94,32 @@ func filePart(node int, name string, h *trace.Header) (*part, error) {
 	}
 	r := trace.NewPartReader(f, name, h)
 	return &part{node: node, next: r.Next, close: func() { f.Close() }}, nil
+}
+
+// lastLine gives the time of the last line that a member has recorded before the end of the run; -1 if there is none.
+func lastLine(node int, name string, h *trace.Header, end int64) (int64, error) {
+	p, err := filePart(node, name, h)
+	if errors.Is(err, fs.ErrNotExist) {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, err
+	}
+	defer p.close()
+	last := int64(-1)
+	for {
+		switch err := p.next(&p.head); err {
+		case nil:
+			if p.head.T > end {
+				return last, nil
+			}
+			last = p.head.T
+		case io.EOF:
+			return last, nil
+		default:
+			return last, err
+		}
+	}
 }
 
 func (m *merger) close() {

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -87,18 +88,27 @@ func runScenario(t testing.TB, text string, world int, protocol string, seed uin
 
 func judge(t testing.TB, res *cluster.Result, text []byte) *ran {
 	t.Helper()
+	r, err := judgeTrace(res, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// judgeTrace judges a run from its trace alone, and feeds each core its inputs again.
+func judgeTrace(res *cluster.Result, text []byte) (*ran, error) {
 	r := &ran{res: res, text: text, last: map[int]*trace.View{}, ends: map[int]string{}, told: map[int][]string{}, sends: map[int]int{}, heard: map[int]int{}}
 	d, err := trace.NewReader(bytes.NewReader(text), "merged")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	j, err := checker.New(d.Header())
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	cores, err := conform.New(d.Header())
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for {
 		var ev trace.Event
@@ -107,17 +117,17 @@ func judge(t testing.TB, res *cluster.Result, text []byte) *ran {
 			break
 		}
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		j.Observe(&ev)
 		cores.Observe(&ev)
 		r.note(&ev)
 	}
 	if cores.Inputs() == 0 {
-		t.Error("the trace has no inputs")
+		return nil, errors.New("the trace has no inputs")
 	}
 	r.verdict, r.cores = j.Finish(checker.Ending{T: res.End, Complete: true}), cores.Finish()
-	return r
+	return r, nil
 }
 
 func (r *ran) note(ev *trace.Event) {

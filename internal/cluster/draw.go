@@ -16,6 +16,9 @@ import (
 func Draw(seed uint64) (text []byte, protocol string) {
 	d := &drawer{dice: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), protocol: "quorum", at: 300 * time.Millisecond}
 	config, settle := "heartbeat_interval: 200ms, heartbeat_timeout: 1500ms, recovery_timeout: 5s", 7*time.Second
+	if d.dice.IntN(3) == 0 {
+		config = "heartbeat_interval: 100ms, heartbeat_timeout: 500ms, recovery_timeout: 5s" // a busy machine makes suspicions of its own
+	}
 	if d.dice.IntN(4) == 0 {
 		d.protocol = "fail-stop"
 		config, settle = "heartbeat_interval: 200ms, heartbeat_timeout: 5s, recovery_timeout: 8s", 10*time.Second
@@ -28,7 +31,7 @@ func Draw(seed uint64) (text []byte, protocol string) {
 	if d.protocol == "quorum" {
 		d.kills = (world - 1) / 2
 	}
-	for range 1 + d.dice.IntN(3) {
+	for range 1 + d.dice.IntN(4) {
 		d.episode()
 		d.at += d.between(200*time.Millisecond, 1500*time.Millisecond)
 	}
@@ -77,7 +80,7 @@ func (d *drawer) pair() (a, b int) {
 func (d *drawer) episode() {
 	all := []func(){d.kill, d.cascade, d.leader, d.stop, d.slow}
 	if d.protocol == "quorum" {
-		all = append(all, d.sleeper, d.oneWay, d.partition, d.loss)
+		all = append(all, d.sleeper, d.oneWay, d.partition, d.lossy, d.mostDie)
 	}
 	all[d.dice.IntN(len(all))]()
 }
@@ -164,8 +167,18 @@ func (d *drawer) partition() {
 	d.add("at: %v, partition: [[%s], [%s]], for: %v", d.at, strings.Join(sides[0], ", "), strings.Join(sides[1], ", "), long)
 }
 
-// loss kills so many that the rest are no quorum.
-func (d *drawer) loss() {
+// lossy loses and doubles packets of one link, in both directions.
+func (d *drawer) lossy() {
+	if len(d.alive) < 2 {
+		return
+	}
+	a, b := d.pair()
+	kind := []string{"loss", "duplicate"}[d.dice.IntN(2)]
+	d.add("at: %v, %s: 0.%d, links: [{from: %d, to: %d}, {from: %d, to: %d}], for: %v", d.at, kind, 1+d.dice.IntN(4), a, b, b, a, d.between(time.Second, 3*time.Second))
+}
+
+// mostDie kills so many that the rest are no quorum.
+func (d *drawer) mostDie() {
 	if d.dice.IntN(2) == 0 {
 		d.oneWay()
 		return

@@ -22,17 +22,39 @@ func TestCascadeOfKills(t *testing.T) {
 	}
 }
 
-// TestDownToTheLimit kills one after the other until the rule allows no more: one survivor.
+// TestDownToTheLimit: one recovery after the other in one run, until the quorum rule allows no more. Whoever was stopped
+// meanwhile hears that it is excluded when it wakes.
 func TestDownToTheLimit(t *testing.T) {
 	t.Parallel()
-	r := runScenario(t, "name: limit\nworld: 4\n"+calm+`faults:
-  - {at: 200ms, crash: [0]}
-  - {at: 500ms, crash: [3]}
-  - {at: 800ms, crash: [2]}
-`, 0, "fail-stop", 1)
-	r.passes(t)
-	if v := r.last[1]; v == nil || !slices.Equal(v.Members, []int{1}) {
-		t.Errorf("node 1 installed %+v last: expected itself alone", v)
+	for _, s := range []struct {
+		file     string
+		left     []int // the last view
+		survivor int
+		sleeper  int // -1: nobody was stopped
+		lost     bool
+	}{
+		{"quorum-seven-to-one", []int{0}, 0, 6, false},
+		{"quorum-past-the-limit", []int{0, 1}, 1, -1, true},
+		{"fail-stop-five-to-one", []int{1}, 1, 4, false},
+	} {
+		t.Run(s.file, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile("testdata/" + s.file + ".yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := runScenario(t, string(text), 0, scenario(t, string(text)).Protocol, 1)
+			r.passes(t)
+			if v := r.last[s.survivor]; v == nil || !slices.Equal(v.Members, s.left) {
+				t.Errorf("node %d installed %+v last: expected %v", s.survivor, v, s.left)
+			}
+			if lost := slices.Contains(r.told[s.survivor], "quorum-lost"); lost != s.lost {
+				t.Errorf("node %d was told %v", s.survivor, r.told[s.survivor])
+			}
+			if s.sleeper >= 0 && (r.ends[s.sleeper] != "evicted" || !slices.Contains(r.told[s.sleeper], "evicted")) {
+				t.Errorf("node %d was told %v and ended %q: expected it to be evicted", s.sleeper, r.told[s.sleeper], r.ends[s.sleeper])
+			}
+		})
 	}
 }
 

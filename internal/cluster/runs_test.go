@@ -160,8 +160,15 @@ func TestDrawnRuns(t *testing.T) {
 	for _, k := range allReach {
 		hits[k] = 0
 	}
-	open := 0
+	open, stalls := 0, 0
+	unjudged := map[string]int{}
 	for _, d := range runs {
+		if d.ran != nil {
+			stalls += d.ran.res.Stalls
+			for _, u := range d.ran.verdict.Undecided {
+				unjudged[u.Property]++
+			}
+		}
 		for k := range d.hit {
 			hits[k]++
 		}
@@ -180,7 +187,7 @@ func TestDrawnRuns(t *testing.T) {
 		}
 		os.RemoveAll(d.dir)
 	}
-	t.Logf("of %d runs, %d undecided; reached, in how many:\n%s", len(runs), open, reachText(hits))
+	t.Logf("of %d runs, %d undecided; left open, in how many: %v; %d stalls; reached, in how many:\n%s", len(runs), open, unjudged, stalls, reachText(hits))
 	if 10*open > len(runs) {
 		t.Errorf("%d of %d runs are undecided: expected at most a tenth; is the machine very busy?", open, len(runs))
 	}

@@ -23,7 +23,10 @@ const role = "NEXARSIM_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
-	case "member":
+	case "member", "dozer":
+		if os.Getenv(role) == "dozer" {
+			doze()
+		}
 		if err := cluster.Serve(os.Stdin, os.Stdout, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -33,6 +36,18 @@ func TestMain(m *testing.M) {
 		launch()
 	}
 	os.Exit(m.Run())
+}
+
+// dozeAt and dozeFor say when a dozer is stopped, from its start on, and for how long.
+const dozeAt, dozeFor = 1500 * time.Millisecond, 7500 * time.Millisecond
+
+// doze has this process stopped for a while by somebody whom the launcher knows nothing of, as a busy machine does it.
+func doze() {
+	script := fmt.Sprintf("sleep %v; kill -STOP %d; sleep %v; kill -CONT %d", dozeAt.Seconds(), os.Getpid(), dozeFor.Seconds(), os.Getpid())
+	if err := exec.Command("sh", "-c", script).Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // limit bounds what a test waits for. No test waits for so long unless it fails.
@@ -63,6 +78,12 @@ type ran struct {
 // runScenario makes a real run and judges it from its trace alone.
 func runScenario(t testing.TB, text string, world int, protocol string, seed uint64) *ran {
 	t.Helper()
+	return runAs(t, "member", text, world, protocol, seed)
+}
+
+// runAs does that with members of a certain role.
+func runAs(t testing.TB, member, text string, world int, protocol string, seed uint64) *ran {
+	t.Helper()
 	plan, err := cluster.NewPlan(scenario(t, text), world, protocol, seed)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +96,7 @@ func runScenario(t testing.TB, text string, world int, protocol string, seed uin
 	var merged bytes.Buffer
 	w := trace.NewWriter(&merged)
 	res, err := cluster.Run(ctx, cluster.Spec{
-		Plan: plan, Command: []string{os.Args[0]}, Env: []string{role + "=member"}, Dir: t.TempDir(), Header: w.WriteHeader, Observe: w.Write,
+		Plan: plan, Command: []string{os.Args[0]}, Env: []string{role + "=" + member}, Dir: t.TempDir(), Header: w.WriteHeader, Observe: w.Write,
 	})
 	if err == nil {
 		err = w.Flush()

@@ -2,10 +2,14 @@ package cluster_test
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"os"
 	"slices"
 	"testing"
+
+	"nexarsim/checker"
+	"nexarsim/checker/trace"
 )
 
 // calm beats slowly enough for a busy machine: deaths are witnessed at once all the same.
@@ -30,12 +34,13 @@ func TestDownToTheLimit(t *testing.T) {
 		file     string
 		left     []int // the last view
 		survivor int
-		sleeper  int // -1: nobody was stopped
+		epoch    uint64 // of the last view, at least
+		sleeper  int    // -1: nobody was stopped
 		lost     bool
 	}{
-		{"quorum-seven-to-one", []int{0}, 0, 6, false},
-		{"quorum-past-the-limit", []int{0, 1}, 1, -1, true},
-		{"fail-stop-five-to-one", []int{1}, 1, 4, false},
+		{"quorum-seven-to-one", []int{0}, 0, 4, 6, false},
+		{"quorum-past-the-limit", []int{0, 1}, 1, 1, -1, true},
+		{"fail-stop-five-to-one", []int{1}, 1, 4, 4, false},
 	} {
 		t.Run(s.file, func(t *testing.T) {
 			t.Parallel()
@@ -45,8 +50,8 @@ func TestDownToTheLimit(t *testing.T) {
 			}
 			r := runScenario(t, string(text), 0, scenario(t, string(text)).Protocol, 1)
 			r.passes(t)
-			if v := r.last[s.survivor]; v == nil || !slices.Equal(v.Members, s.left) {
-				t.Errorf("node %d installed %+v last: expected %v", s.survivor, v, s.left)
+			if v := r.last[s.survivor]; v == nil || !slices.Equal(v.Members, s.left) || v.Epoch < s.epoch {
+				t.Errorf("node %d installed %+v last: expected %v in epoch %d or later", s.survivor, v, s.left, s.epoch)
 			}
 			if lost := slices.Contains(r.told[s.survivor], "quorum-lost"); lost != s.lost {
 				t.Errorf("node %d was told %v", s.survivor, r.told[s.survivor])
@@ -184,5 +189,59 @@ faults:
 	}
 	if r.sends[0] == 0 || r.heard[0] > 1 {
 		t.Errorf("%d of %d proposals of node 0 arrived: it was killed after the first", r.heard[0], r.sends[0])
+	}
+}
+
+// TestMachineThatStalls: all members stand still for longer than an install may take, just when one of them dies, and
+// nobody has told them to. The trace shows it, and the judge blames no member. Without these lines of the trace it would.
+func TestMachineThatStalls(t *testing.T) {
+	t.Parallel()
+	r := runAs(t, "dozer", `name: stalls
+world: 4
+config: {heartbeat_interval: 50ms, heartbeat_timeout: 500ms, recovery_timeout: 5s}
+duration: 1s
+settle: 12s
+faults:
+  - {at: 2s, crash: [3]}
+`, 0, "quorum", 1)
+	r.passes(t)
+	if r.res.Stalls < 3 || r.res.Longest < dozeFor/2 {
+		t.Errorf("%d stalls, the longest %v: expected one of each survivor, of about %v", r.res.Stalls, r.res.Longest, dozeFor)
+	}
+	d, err := trace.NewReader(bytes.NewReader(r.text), "merged")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := checker.New(d.Header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ev trace.Event
+	for err = d.Next(&ev); err == nil; err = d.Next(&ev) {
+		if ev.Kind != trace.Pause && ev.Kind != trace.Resume {
+			j.Observe(&ev)
+		}
+	}
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	if v := j.Finish(checker.Ending{T: r.res.End, Complete: true}); len(v.Violations) == 0 || v.Violations[0].Property != checker.Late {
+		t.Errorf("without the stalls: %+v; expected an install that is late", v.Violations)
+	}
+}
+
+// TestFailStopSplits: outside of its assumption fail-stop disagrees, and the judge of a real run says so.
+func TestFailStopSplits(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, `name: split
+world: 4
+config: {heartbeat_interval: 100ms, heartbeat_timeout: 1s, recovery_timeout: 2s}
+duration: 1s
+settle: 2s
+faults:
+  - {at: 300ms, partition: [[0, 1], [2, 3]], for: 4s}
+`, 0, "fail-stop", 1)
+	if !slices.ContainsFunc(r.verdict.Violations, func(v trace.Violation) bool { return v.Property == checker.Agreement }) {
+		t.Errorf("violations %+v: expected that two views of one epoch differ", r.verdict.Violations)
 	}
 }

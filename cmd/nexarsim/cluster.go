@@ -364,6 +364,7 @@ func (j *judgedCluster) document(f *clusterFlags, elapsed time.Duration) (*clust
 		VirtualMS: j.res.End / 1e6, ElapsedMS: elapsed.Milliseconds(), Missing: judged.Missing, Unfired: append([]string{}, j.res.Unfired...), Trace: f.trace,
 	}}
 	doc.Delay, doc.Recoveries = j.times.delay(), j.times.recoveries()
+	doc.Stalls, doc.StallMax = j.res.Stalls, j.res.Longest.Microseconds()
 	doc.SetVerdict(&j.verdict)
 	facts := report.Facts{Malformed: len(doc.Malformed) > 0, Judged: []expect.Judgement{judged}}
 	doc.Exit = facts.Code()

@@ -30,8 +30,10 @@ var documents = []struct {
 		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict",
 	}},
 	{"cluster also", clusterRun{}, map[string]string{
-		"delay_us":   "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
-		"recoveries": "what followed each death that a view answered: `node`, `suspected_us` until the first suspicion, `installed_us` until the last install without it",
+		"delay_us":     "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
+		"recoveries":   "what followed each death that a view answered: `node`, `suspected_us` until the first suspicion, `installed_us` until the last install without it",
+		"stalls":       "how often the machine kept a process from running for 50 ms or longer: the trace shows a pause of that member, or a slowness of all links where it was the launcher",
+		"stall_max_us": "the longest of these, in microseconds",
 	}},
 	{"replay of a capsule also", capsuleDocument{}, map[string]string{
 		"result": "`reproduced`, `fixed` or `diverged`", "property": "that the capsule is about; left out if none", "cause": "what the violation needs",

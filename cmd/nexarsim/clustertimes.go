@@ -17,6 +17,8 @@ type clusterRun struct {
 	Recoveries []recovery `json:"recoveries"`
 	Stalls     int        `json:"stalls"`
 	StallMax   int64      `json:"stall_max_us"`
+	Calls      uint64     `json:"calls"`
+	Closings   []closing  `json:"closings"`
 }
 
 // spread is a distribution of times, in microseconds.

@@ -6,7 +6,7 @@ import "math"
 
 // Combine reduces the elements that came with those that are there, one by one. MineFirst: what is there is the first
 // operand. What came has as many bytes.
-func Combine(mine []byte, came string, t Type, r Reduce, mineFirst bool) {
+func Combine[T string | []byte](mine []byte, came T, t Type, r Reduce, mineFirst bool) {
 	for i := 0; i < len(mine); i += t.Size() {
 		switch t {
 		case Int64:

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Draw makes a scenario for real processes from a seed: 3 to 8 members and a few episodes of kills, stops, cuts and delays
+// Draw makes a scenario for real processes from a seed: 3 to 8 members, what they compute, and a few episodes of kills, stops, cuts and delays
 // that may overlap, each a situation in which recoveries are known to go wrong. The same seed draws the same scenario.
 //
 // Under quorum anything goes. Under fail-stop only what leaves its assumption true that nobody suspects a live member:
@@ -31,12 +31,13 @@ func Draw(seed uint64) (text []byte, protocol string) {
 	if d.protocol == "quorum" {
 		d.kills = (world - 1) / 2
 	}
+	work := []string{"barrier: {every: 200ms}", "allreduce: {every: 100ms}", "register: {clients: 2, every: 100ms}"}[d.dice.IntN(3)]
 	for range 1 + d.dice.IntN(4) {
 		d.episode()
 		d.at += d.between(200*time.Millisecond, 1500*time.Millisecond)
 	}
-	return fmt.Appendf(nil, "name: drawn-%d\nabout: Drawn from seed %d.\nworld: %d\nprotocol: %s\nconfig: {%s}\nduration: 1s\nsettle: %v\nfaults:\n%s",
-		seed, seed, world, d.protocol, config, settle, strings.Join(d.faults, "")), d.protocol
+	return fmt.Appendf(nil, "name: drawn-%d\nabout: Drawn from seed %d.\nworld: %d\nprotocol: %s\nconfig: {%s}\nduration: 1s\nsettle: %v\nworkload: {%s}\nfaults:\n%s",
+		seed, seed, world, d.protocol, config, settle, work, strings.Join(d.faults, "")), d.protocol
 }
 
 // drawer draws one scenario.

@@ -24,6 +24,7 @@ type process struct {
 	pauses int  // pause acts in force
 	dead   bool // killed by an act; a silent death is a stop for good
 	left   bool // shut down
+	holds  int  // hold acts in force
 }
 
 // news is what happens at a process: a report, or its exit.

@@ -21,11 +21,13 @@ const (
 	reachThird    = "a third view was installed"
 	reachAlone    = "one was left alone under fail-stop"
 	reachSplit    = "a quorum went on without a minority that was cut off"
+	reachGoneView = "a collective ended because its view was gone"
+	reachClosed   = "a view after the first one computed at the end"
 	reachFirst    = "the lowest rank died"
 )
 
 var allReach = []string{
-	reachCascade, reachLeader, reachNoQuorum, reachSleeper, reachHealed, reachOneWay, reachTrust, reachThird, reachAlone, reachSplit, reachFirst,
+	reachCascade, reachLeader, reachNoQuorum, reachSleeper, reachHealed, reachOneWay, reachTrust, reachThird, reachAlone, reachSplit, reachGoneView, reachClosed, reachFirst,
 }
 
 // reach finds out what situations a run has reached, from its trace.
@@ -82,6 +84,10 @@ func (r *reach) observe(ev *trace.Event) {
 		}
 	case trace.Install:
 		r.install(ev)
+	case trace.Call:
+		if c := ev.Call; c.Phase == "end" && c.Error != "" && (c.Op == "barrier" || c.Op == "allreduce") {
+			r.hit[reachGoneView] = true
+		}
 	case trace.Told:
 		switch {
 		case ev.Told.Kind == "quorum-lost":

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nexarsim/checker/trace"
+	"nexarsim/core"
 	"nexarsim/realnet"
 	"nexarsim/scenarios"
 )
@@ -39,6 +40,8 @@ type Result struct {
 	Unfired  []string      // acts whose moment never came
 	Stalls   int           // how often a process had to wait for the machine for so long that the trace shows it as a pause or a slowness
 	Longest  time.Duration // of these
+	Calls    uint64        // that the members' applications were told to make
+	Closings []Closing
 }
 
 // certificateTime is how long a run's certificates are good for.
@@ -55,6 +58,8 @@ type launcher struct {
 	lines   []trace.Event   // what the launcher has done
 	stalls  map[int][]stall // by node, and launched
 	fired   []bool          // by act of the plan
+	load    *load
+	closed  []Closing
 	origin  int64
 	done    chan struct{}
 }
@@ -71,6 +76,7 @@ func Run(ctx context.Context, spec Spec) (*Result, error) {
 		watchStalls(over, func(s stall) { list = append(list, s) })
 		own <- list
 	}()
+	l.load = newLoad(l)
 	end, err := l.run(ctx)
 	close(over)
 	for _, s := range <-own {
@@ -84,6 +90,7 @@ func Run(ctx context.Context, spec Spec) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", spec.Plan.Scenario.Name, err)
 	}
+	res.Calls, res.Closings = l.load.calls, l.closed
 	for i, fired := range l.fired {
 		if !fired {
 			res.Unfired = append(res.Unfired, fmt.Sprintf("%s: %v", spec.Plan.acts[i].where, spec.Plan.acts[i].Kind))
@@ -100,6 +107,9 @@ func (l *launcher) run(ctx context.Context) (end int64, err error) {
 		return 0, err
 	}
 	if err := l.perform(ctx); err != nil {
+		return 0, err
+	}
+	if err := l.closing(ctx); err != nil {
 		return 0, err
 	}
 	return l.now(), nil
@@ -222,6 +232,7 @@ func (l *launcher) join(hellos []*helloReport) error {
 		p.tell(&order{Join: &joinOrder{
 			Self: id, Members: members, Core: l.plan.Core, Idle: int64(l.plan.Scenario.Network.IdleTimeout),
 			Certificate: cert, Authority: ca.Certificate(), Record: l.record(i), Triggers: l.plan.triggers(i), Log: l.spec.Logs != nil,
+			Register: l.load.kind == workRegister,
 		}})
 	}
 	return nil
@@ -291,6 +302,10 @@ func (l *launcher) perform(ctx context.Context) error {
 		if len(a.moments) > 0 {
 			until = a.moments[0].at
 		}
+		work, works := l.load.next(a.end - a.settle/2)
+		if works = works && work < until; works {
+			until = work
+		}
 		triggered, node, err := l.wait(ctx, until)
 		switch {
 		case err != nil:
@@ -300,6 +315,8 @@ func (l *launcher) perform(ctx context.Context) error {
 			if p := l.all[node]; !p.dead {
 				p.tell(&order{Go: true})
 			}
+		case works:
+			l.load.due()
 		case len(a.moments) == 0:
 			return nil
 		default:
@@ -339,14 +356,26 @@ func (l *launcher) wait(ctx context.Context, until time.Duration) (triggered, no
 			case r == nil:
 			case r.Trigger != nil && *r.Trigger >= 0 && *r.Trigger < len(l.plan.acts):
 				return *r.Trigger, n.node, nil
-			case r.Install > 0 && l.spec.Notice != nil:
-				l.spec.Notice(n.node, r.Install)
+			default:
+				l.heard(n.node, r)
 			}
 		case <-timer.C:
 			return -1, 0, nil
 		case <-ctx.Done():
 			return -1, 0, ctx.Err()
 		}
+	}
+}
+
+// heard takes a report that nobody waits for.
+func (l *launcher) heard(node int, r *report) {
+	switch {
+	case r.Trigger != nil:
+		l.all[node].tell(&order{Go: true}) // too late for its act
+	case r.Install > 0 && l.spec.Notice != nil:
+		l.spec.Notice(node, r.Install)
+	case r.Done != nil:
+		l.load.ended(node, r.Done)
 	}
 }
 
@@ -360,6 +389,11 @@ func (l *launcher) act(a *act, begins bool) {
 	case scenarios.ActPause:
 		for _, node := range a.Nodes {
 			l.pause(node, begins)
+		}
+	case scenarios.ActHold:
+		l.note(lineOf(a.Kind, begins), a)
+		for _, node := range a.Nodes {
+			l.hold(node, begins)
 		}
 	case scenarios.ActApp:
 		l.note(trace.App, a)
@@ -389,6 +423,8 @@ func lineOf(k scenarios.ActKind, begins bool) trace.Kind {
 		return pick(trace.Slow, trace.SlowEnd)
 	case scenarios.ActLoss:
 		return pick(trace.Loss, trace.LossEnd)
+	case scenarios.ActHold:
+		return pick(trace.Hold, trace.HoldEnd)
 	case scenarios.ActDuplicate:
 		return pick(trace.Duplicate, trace.DuplicateEnd)
 	default:
@@ -449,7 +485,26 @@ func (l *launcher) application(node int, op string) {
 	if p.dead {
 		return
 	}
+	if letterOf(op) != 0 {
+		l.load.call(node, op, l.load.brings(node, op))
+		return
+	}
+	p.left = p.left || op == "shutdown"
 	p.tell(&order{Recover: op == "recover", Shutdown: op == "shutdown"})
+}
+
+// hold lets a member's application take the lock that its own calls wait for, or give it back.
+func (l *launcher) hold(node int, begins bool) {
+	p, op := l.all[node], core.CallHold
+	if begins {
+		p.holds++
+	} else {
+		p.holds--
+		op = core.CallRelease
+	}
+	if !p.dead {
+		l.load.call(node, op.String(), 0)
+	}
 }
 
 func (l *launcher) header() error {

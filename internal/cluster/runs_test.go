@@ -84,6 +84,11 @@ func (d *drawnRun) make() (err error) {
 		return err
 	}
 	d.hit = reached.hit
+	for _, c := range res.Closings {
+		if c.Owed && c.Right && c.Epoch > 0 {
+			d.hit[reachClosed] = true
+		}
+	}
 	if d.ran, err = judgeTrace(res, merged.Bytes()); err != nil {
 		return err
 	}
@@ -107,6 +112,11 @@ func (d *drawnRun) faults() (list []string) {
 	}
 	for _, v := range append(d.ran.verdict.Violations, d.ran.cores...) {
 		list = append(list, fmt.Sprintf("violated %s at %v: %s", v.Property, time.Duration(v.T), v.Why))
+	}
+	for _, c := range d.ran.res.Closings {
+		if c.Owed && !c.Right {
+			list = append(list, fmt.Sprintf("epoch %d, members %v: the barrier and the all-reduce of the end: %s", c.Epoch, c.Members, c.Why))
+		}
 	}
 	return list
 }

@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
@@ -35,7 +40,39 @@ func TestMain(m *testing.M) {
 	case "launcher":
 		launch()
 	}
-	os.Exit(m.Run())
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("6") // these tests wait, and do not compute
+	}
+	code := m.Run()
+	if err := leftovers(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// leftovers names what the tests' runs have left behind: goroutines, processes or sockets.
+func leftovers() error {
+	if err := goleak.Find(); err != nil {
+		return err
+	}
+	self := fmt.Sprint(os.Getpid())
+	dirs, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range dirs {
+		text, _ := os.ReadFile(name)
+		_, rest, _ := strings.Cut(string(text), ") ") // behind the program's name: the state, the parent
+		if f := strings.Fields(rest); len(f) > 1 && f[1] == self {
+			return fmt.Errorf("a process is left: %s", text)
+		}
+	}
+	files, _ := filepath.Glob("/proc/self/fd/*")
+	for _, name := range files {
+		if to, _ := os.Readlink(name); strings.HasPrefix(to, "socket:") {
+			return fmt.Errorf("a socket is left: %s", to)
+		}
+	}
+	return nil
 }
 
 // dozeAt and dozeFor say when a dozer is stopped, from its start on, and for how long.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"nexarsim/checker/trace"
 	"nexarsim/core"
@@ -42,12 +43,13 @@ type merger struct {
 	seq   uint64
 	sent  map[uint64]uint64 // message id to the line of its send
 	out   func(*trace.Event) error
+	gone  map[int]bool // who died or was told to leave
 	res   Result
 }
 
 // merge gives the merged trace, up to the end of the run.
 func (l *launcher) merge(end int64) (*Result, error) {
-	m := &merger{end: end, sent: make(map[uint64]uint64), out: l.spec.Observe, res: Result{End: end}}
+	m := &merger{end: end, sent: make(map[uint64]uint64), gone: make(map[int]bool), out: l.spec.Observe, res: Result{End: end}}
 	defer m.close()
 	header := l.plan.Header()
 	if err := l.lastWords(header, end); err != nil {
@@ -211,6 +213,16 @@ func (m *merger) emit(p *part) error {
 		m.res.Steps++
 	case trace.Install:
 		m.res.Installs++
+	case trace.Crash:
+		m.gone[ev.Node] = true
+	case trace.App:
+		for _, node := range ev.Act.Nodes {
+			m.gone[node] = m.gone[node] || ev.Act.Op == "shutdown"
+		}
+	case trace.Suspect:
+		if m.res.Doubt == "" && !m.gone[ev.Peer] {
+			m.res.Doubt = fmt.Sprintf("node %d suspected node %d, which lived, at %v", ev.Node, ev.Peer, time.Duration(ev.T).Round(time.Microsecond))
+		}
 	}
 	if ev.Kind.IsAct() {
 		m.res.Steps++

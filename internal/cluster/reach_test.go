@@ -33,7 +33,6 @@ var allReach = []string{
 // reach finds out what situations a run has reached, from its trace.
 type reach struct {
 	hit       map[string]bool
-	wrong     bool // a live member was suspected
 	protocol  string
 	crashed   map[int]int64        // when
 	gone      map[int]bool         // excluded by some installed view
@@ -147,7 +146,6 @@ func (r *reach) notice(ev *trace.Event) {
 	if _, dead := r.crashed[ev.Peer]; dead {
 		return
 	}
-	r.wrong = true
 	for _, a := range r.cuts {
 		if closes(a, l) {
 			r.noticed[l] = true

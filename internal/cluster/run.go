@@ -40,6 +40,7 @@ type Result struct {
 	Unfired  []string      // acts whose moment never came
 	Stalls   int           // how often a process had to wait for the machine for so long that the trace shows it as a pause or a slowness
 	Longest  time.Duration // of these
+	Doubt    string        // the first suspicion of a member that lived; "" if there was none
 	Calls    uint64        // that the members' applications were told to make
 	Closings []Closing
 }

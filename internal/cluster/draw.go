@@ -19,8 +19,12 @@ func Draw(seed uint64) (text []byte, protocol string) {
 	if d.dice.IntN(3) == 0 {
 		config = "heartbeat_interval: 100ms, heartbeat_timeout: 500ms, recovery_timeout: 5s" // a busy machine makes suspicions of its own
 	}
+	idle := "30s"
+	if d.dice.IntN(2) == 0 {
+		idle = "2500ms" // longer stops and cuts end connections, and lose what was under way
+	}
 	if d.dice.IntN(4) == 0 {
-		d.protocol = "fail-stop"
+		d.protocol, idle = "fail-stop", "30s"
 		config, settle = "heartbeat_interval: 200ms, heartbeat_timeout: 5s, recovery_timeout: 8s", 10*time.Second
 	}
 	world := 3 + d.dice.IntN(6)
@@ -36,8 +40,8 @@ func Draw(seed uint64) (text []byte, protocol string) {
 		d.episode()
 		d.at += d.between(200*time.Millisecond, 1500*time.Millisecond)
 	}
-	return fmt.Appendf(nil, "name: drawn-%d\nabout: Drawn from seed %d.\nworld: %d\nprotocol: %s\nconfig: {%s}\nduration: 1s\nsettle: %v\nworkload: {%s}\nfaults:\n%s",
-		seed, seed, world, d.protocol, config, settle, work, strings.Join(d.faults, "")), d.protocol
+	return fmt.Appendf(nil, "name: drawn-%d\nabout: Drawn from seed %d.\nworld: %d\nprotocol: %s\nconfig: {%s}\nnetwork: {idle_timeout: %s}\nduration: 1s\nsettle: %v\nworkload: {%s}\nfaults:\n%s",
+		seed, seed, world, d.protocol, config, idle, settle, work, strings.Join(d.faults, "")), d.protocol
 }
 
 // drawer draws one scenario.
@@ -79,9 +83,11 @@ func (d *drawer) pair() (a, b int) {
 }
 
 func (d *drawer) episode() {
-	all := []func(){d.kill, d.cascade, d.leader, d.stop, d.slow}
+	all := []func(){d.kill, d.cascade, d.leader, d.leader, d.stop, d.slow}
 	if d.protocol == "quorum" {
-		all = append(all, d.sleeper, d.oneWay, d.partition, d.lossy, d.mostDie)
+		all = append(all, d.sleeper, d.oneWay, d.partition, d.partition, d.lossy, d.mostDie)
+	} else {
+		all = append(all, d.allButOne)
 	}
 	all[d.dice.IntN(len(all))]()
 }
@@ -147,8 +153,8 @@ func (d *drawer) oneWay() {
 
 // partition cuts some off from the rest, or a link in both directions.
 func (d *drawer) partition() {
-	long := d.between(time.Second, 4*time.Second)
-	if len(d.alive) >= 2 && d.dice.IntN(2) == 0 {
+	long := d.between(2*time.Second, 5*time.Second)
+	if len(d.alive) >= 2 && d.dice.IntN(3) == 0 {
 		a, b := d.pair()
 		d.add("at: %v, cut: [{from: %d, to: %d}, {from: %d, to: %d}], for: %v", d.at, a, b, b, a, long)
 		return
@@ -176,6 +182,18 @@ func (d *drawer) lossy() {
 	a, b := d.pair()
 	kind := []string{"loss", "duplicate"}[d.dice.IntN(2)]
 	d.add("at: %v, %s: 0.%d, links: [{from: %d, to: %d}, {from: %d, to: %d}], for: %v", d.at, kind, 1+d.dice.IntN(4), a, b, b, a, d.between(time.Second, 3*time.Second))
+}
+
+// allButOne kills one after the other until one is left.
+func (d *drawer) allButOne() {
+	for {
+		node, ok := d.doomed(d.dice.IntN(len(d.alive)))
+		if !ok {
+			return
+		}
+		d.add("at: %v, crash: [%d]", d.at, node)
+		d.at += d.between(time.Millisecond, 500*time.Millisecond)
+	}
 }
 
 // mostDie kills so many that the rest are no quorum.

@@ -258,3 +258,39 @@ func TestDifferentSizes(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+// TestRecoveryDoesNotWaitForElements: while large elements are on their way, and one member's machine has stopped to take
+// any, another one dies. The survivors install the new view, and their calls end at once.
+func TestRecoveryDoesNotWaitForElements(t *testing.T) {
+	cfg := patient()
+	cfg.HeartbeatInterval, cfg.RecoveryTimeout = 200*time.Millisecond, 2*time.Second
+	s := newSetup(t, 5, cfg)
+	gate := make(chan struct{})
+	s.configs[4].Watch = func(in *core.Input, e *core.Effect, _ *core.Effects) {
+		if e == nil && in.Kind == core.InDeliver && in.Msg.Kind == comm.Data {
+			<-gate
+		}
+	}
+	groups := s.join(t)
+	defer close(gate)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	errs := make(chan error)
+	for _, g := range groups[:3] {
+		go func() { errs <- realnet.AllReduce(ctx, g.Communicator(), make([]float32, 2<<20), comm.Sum) }()
+	}
+	for _, g := range groups[3:] { // the dead one's and the stopped one's: nobody waits for how these end
+		go func() { _ = realnet.AllReduce(ctx, g.Communicator(), make([]float32, 2<<20), comm.Sum) }()
+	}
+	for groups[0].Stats().Sent == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	groups[3].Close()
+	died := time.Now()
+	for range 3 {
+		gone(t, <-errs, 1)
+	}
+	if took := time.Since(died); took > cfg.RecoveryTimeout {
+		t.Errorf("the survivors' calls ended after %v", took)
+	}
+}

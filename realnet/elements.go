@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 
 	"nexarsim/core"
 	"nexarsim/core/comm"
@@ -152,47 +153,32 @@ func sizeOf[T Element]() int { return typeOf[T]().Size() }
 
 // encode writes elements as they lie in a buffer: little-endian.
 func encode[T Element](to []byte, data []T) []byte {
-	le := binary.LittleEndian
-	switch data := any(data).(type) {
-	case []int64:
-		for i, x := range data {
-			le.PutUint64(to[8*i:], uint64(x))
-		}
-	case []int32:
-		for i, x := range data {
-			le.PutUint32(to[4*i:], uint32(x))
-		}
-	case []float64:
-		for i, x := range data {
-			le.PutUint64(to[8*i:], math.Float64bits(x))
-		}
-	case []float32:
-		for i, x := range data {
-			le.PutUint32(to[4*i:], math.Float32bits(x))
-		}
+	if littleEndian {
+		copy(to, bytesOf(data))
+		return to
+	}
+	n, err := binary.Encode(to, binary.LittleEndian, data)
+	if err != nil || n != len(data)*sizeOf[T]() {
+		panic(fmt.Sprintf("encode %d elements into %d bytes: %d, %v", len(data), len(to), n, err)) // every buffer has room
 	}
 	return to
 }
 
 // decode is the inverse.
 func decode[T Element](data []T, from []byte) {
-	le := binary.LittleEndian
-	switch data := any(data).(type) {
-	case []int64:
-		for i := range data {
-			data[i] = int64(le.Uint64(from[8*i:]))
-		}
-	case []int32:
-		for i := range data {
-			data[i] = int32(le.Uint32(from[4*i:]))
-		}
-	case []float64:
-		for i := range data {
-			data[i] = math.Float64frombits(le.Uint64(from[8*i:]))
-		}
-	case []float32:
-		for i := range data {
-			data[i] = math.Float32frombits(le.Uint32(from[4*i:]))
-		}
+	if littleEndian {
+		copy(bytesOf(data), from)
+		return
 	}
+	if _, err := binary.Decode(from, binary.LittleEndian, data); err != nil {
+		panic(fmt.Sprintf("decode %d elements of %d bytes: %v", len(data), len(from), err)) // there are as many
+	}
+}
+
+// littleEndian tells whether elements lie in this machine's memory as they travel.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// bytesOf is the memory of some elements.
+func bytesOf[T Element](data []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*sizeOf[T]())
 }

@@ -46,8 +46,8 @@ func (f *clusterFlags) apply(sc *scenarios.Scenario, world int) error {
 // it: whoever is excluded stays so, and a group that loses somebody in each window is soon none.
 const (
 	window        = 5 * time.Second
-	randomConfig  = "200ms, heartbeat_timeout: 3s"
-	randomSettle  = 8 * time.Second
+	randomConfig  = "200ms, heartbeat_timeout: 4s"
+	randomSettle  = 10 * time.Second
 	crashesEveryN = 3 // windows
 )
 
@@ -57,7 +57,7 @@ func randomFaults(duration time.Duration, world int) []scenarios.Fault {
 	for i := 0; time.Duration(i)*window < duration; i++ {
 		from := max(time.Duration(i)*window, time.Second)
 		r := &scenarios.Random{BetweenMin: from, BetweenMax: max(from, min(from+window, duration))}
-		r.Pauses, r.Cuts, r.Partitions = scenarios.Range{Max: 1}, scenarios.Range{Max: 1}, scenarios.Range{Max: i % 2}
+		r.Pauses, r.Cuts, r.Partitions = scenarios.Range{Max: 1}, scenarios.Range{Max: 1}, scenarios.Range{Max: i % 3 / 2}
 		if i%crashesEveryN == 1 && crashes > 0 {
 			r.Crashes = scenarios.Range{Max: 1}
 			crashes--

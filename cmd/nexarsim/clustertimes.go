@@ -57,7 +57,9 @@ func (m *times) observe(ev *trace.Event) {
 		}
 		m.sent[ev.ID] = ev.T
 	case trace.Deliver:
-		m.delays = append(m.delays, (ev.T-m.sent[ev.ID])/1000)
+		if !ev.Late { // it has arrived before
+			m.delays = append(m.delays, (ev.T-m.sent[ev.ID])/1000)
+		}
 	case trace.Crash:
 		m.deaths = append(m.deaths, death{node: ev.Node, at: ev.T})
 	case trace.Suspect:

@@ -61,7 +61,7 @@ func (a *application) call(o *callOrder) {
 			r.Error = err.Error()
 		}
 		var gone *realnet.ViewGoneError
-		r.Over = errors.Is(err, realnet.ErrClosed) || errors.As(err, &gone) && (gone.Evicted || gone.Ended != "")
+		r.Over = a.group.Err() != nil || errors.Is(err, realnet.ErrClosed) || errors.As(err, &gone) && (gone.Evicted || gone.Ended != "")
 		a.report(&report{Done: &r})
 	}
 	if letter := letterOf(o.Op); letter != 0 {

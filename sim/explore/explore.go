@@ -83,6 +83,10 @@ func trusting(ctx context.Context, c Config, look func(Config) (*Result, string,
 
 // run makes one search. The doubt is a claim of the machines that does not hold, about messages of a kind.
 func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, about core.Kind, err error) {
+	until := uint32(1 << markAgreement)
+	if c.streams() || c.Plain.KeepBeliefs {
+		until = 0
+	}
 	make1, err := newWorlds(&c)
 	if err != nil {
 		return nil, "", 0, err
@@ -94,10 +98,14 @@ func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, abo
 		return w
 	}, search.Options{
 		Workers: o.Workers, MaxStates: o.MaxStates, MaxDepth: o.MaxDepth, Progress: o.Progress,
-		Narrow: o.MaxStates > 0 && o.MaxStates <= narrowStates,
+		Narrow: o.MaxStates > 0 && o.MaxStates <= narrowStates, Until: until,
 	})
 	if err != nil {
 		return nil, "", 0, fmt.Errorf("explore %s: %w", c.Protocol, err)
+	}
+	if found.Stopped == search.ByProperty { // from here on more tells states apart
+		c.Plain.KeepBeliefs = true
+		return run(ctx, c, o)
 	}
 	r = &Result{
 		Config: c, States: found.States, Transitions: found.Transitions, Depth: found.Depth, Stopped: found.Stopped,

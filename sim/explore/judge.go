@@ -31,11 +31,12 @@ var safety = [...]string{
 }
 
 const (
-	markLivelock = len(safety) - 1
-	markRecovery = len(safety)
-	markReport   = len(safety) + 1 // a quorum's loss that is never told
-	markCycle    = len(safety) + 2
-	markProbes   = len(safety) + 3
+	markAgreement = 0
+	markLivelock  = len(safety) - 1
+	markRecovery  = len(safety)
+	markReport    = len(safety) + 1 // a quorum's loss that is never told
+	markCycle     = len(safety) + 2
+	markProbes    = len(safety) + 3
 )
 
 const (
@@ -174,11 +175,12 @@ func (w *world) numberVerdict(j *checker.Judge) uint32 {
 	return w.verdicts.number(w.buf, func() *verdictOf { return newVerdict(j.Clone(), w.now) })
 }
 
-// appendJudge writes what of a judge can still make a difference. A node of classic may install without
-// excluding anybody, and come to suspect whom it has excluded.
+// appendJudge writes what of a judge can still make a difference. A node of classic may install without excluding anybody,
+// and come to suspect whom it has excluded; and where nodes disagree on a view, one of them may be asked yet whether it
+// suspects whom it has excluded.
 func (w *world) appendJudge(buf []byte, j *checker.Judge) []byte {
 	buf = j.AppendUntimed(buf)
-	if w.streams {
+	if w.streams || w.cfg.Plain.KeepBeliefs {
 		buf = j.AppendErrant(buf)
 	}
 	return buf

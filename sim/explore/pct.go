@@ -57,6 +57,7 @@ func RunPCT(ctx context.Context, c Config, o PCT) (*Result, error) {
 			return nil, fmt.Errorf("%s %d: expected 1 to %d", b.name, b.value, b.most)
 		}
 	}
+	c.Plain.KeepBeliefs = true // a run goes on where nodes disagree
 	return trusting(ctx, c, func(c Config) (*Result, string, core.Kind, error) {
 		make1, err := newWorlds(&c)
 		if err != nil {

@@ -75,12 +75,19 @@ func leftovers() error {
 	return nil
 }
 
-// dozeAt and dozeFor say when a dozer is stopped, from its start on, and for how long.
-const dozeAt, dozeFor = 1500 * time.Millisecond, 7500 * time.Millisecond
+// dozeFlag names the file whose appearance says that the group has formed. dozeAfter and dozeFor say when a dozer is
+// stopped, from then on, and for how long.
+const (
+	dozeFlag  = "NEXARSIM_TEST_DOZE"
+	dozeAfter = time.Second
+	dozeFor   = 7500 * time.Millisecond
+)
 
 // doze has this process stopped for a while by somebody whom the launcher knows nothing of, as a busy machine does it.
 func doze() {
-	script := fmt.Sprintf("sleep %v; kill -STOP %d; sleep %v; kill -CONT %d", dozeAt.Seconds(), os.Getpid(), dozeFor.Seconds(), os.Getpid())
+	self := os.Getpid()
+	script := fmt.Sprintf("while ! test -e %q; do sleep 0.05; kill -0 %d || exit; done; sleep %v; kill -STOP %d; sleep %v; kill -CONT %d",
+		os.Getenv(dozeFlag), self, dozeAfter.Seconds(), self, dozeFor.Seconds(), self)
 	if err := exec.Command("sh", "-c", script).Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -132,8 +139,10 @@ func runAs(t testing.TB, member, text string, world int, protocol string, seed u
 	defer cancel()
 	var merged bytes.Buffer
 	w := trace.NewWriter(&merged)
+	formed := filepath.Join(t.TempDir(), "formed")
 	res, err := cluster.Run(ctx, cluster.Spec{
-		Plan: plan, Command: []string{os.Args[0]}, Env: []string{role + "=" + member}, Dir: t.TempDir(), Header: w.WriteHeader, Observe: w.Write,
+		Plan: plan, Command: []string{os.Args[0]}, Env: []string{role + "=" + member, dozeFlag + "=" + formed}, Dir: t.TempDir(),
+		Header: func(h *trace.Header) error { return errors.Join(w.WriteHeader(h), os.WriteFile(formed, nil, 0o666)) }, Observe: w.Write,
 	})
 	if err == nil {
 		err = w.Flush()

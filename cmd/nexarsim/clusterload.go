@@ -19,12 +19,20 @@ const (
 	workClients = 3
 )
 
+// checkWorkload refuses what is none; "" is one that does nothing.
+func checkWorkload(name string) error {
+	if name != "" && !slices.Contains(workloads, name) {
+		return usage("write --workload register", "--workload: expected %s, found %s", strings.Join(workloads, ", "), show(name))
+	}
+	return nil
+}
+
 // apply puts what the flags say of load and faults into a scenario.
 func (f *clusterFlags) apply(sc *scenarios.Scenario, world int) error {
+	if err := checkWorkload(f.workload); err != nil {
+		return err
+	}
 	if f.workload != "" {
-		if !slices.Contains(workloads, f.workload) {
-			return usage("write --workload register", "--workload: expected %s, found %s", strings.Join(workloads, ", "), show(f.workload))
-		}
 		sc.Workload = &scenarios.Workload{Kind: f.workload, Every: workEvery}
 		if f.workload == "register" {
 			sc.Workload.Clients = workClients

@@ -89,7 +89,7 @@ func TestApplicationActs(t *testing.T) {
   - {at: 900ms, app: {barrier: [0, 2]}}
 `, 0, "quorum", 1)
 	r.passes(t)
-	r.computes(t, 0, 1, 2) // node 1 makes the barrier that it lacks
+	r.computes(t, 0, 1, 2)                                                                                              // node 1 makes the barrier that it lacks
 	for what, want := range map[string]int{"barrier end": 9, "split end": 3, "allreduce end": 6, "barrier failed": 0} { // unordered: each stands alone
 		if n := r.calls(t)[what]; n != want {
 			t.Errorf("%s: %d: expected %d", what, n, want)

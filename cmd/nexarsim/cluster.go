@@ -365,7 +365,9 @@ func (j *judgedCluster) judge(merged string, out *outFile) error {
 		}
 		judge.Observe(&ev)
 		cores.Observe(&ev)
-		j.story.Observe(&ev)
+		if !j.res.Machine(&ev) { // the story has the acts, and tells at its end how busy the machine was
+			j.story.Observe(&ev)
+		}
 		j.times.observe(&ev)
 		if err := w.Write(&ev); err != nil {
 			return err

@@ -55,7 +55,7 @@ func (l *launcher) merge(end int64) (*Result, error) {
 	if err := l.lastWords(header, end); err != nil {
 		return nil, err
 	}
-	m.res.Stalls, m.res.Longest = l.addStalls(end)
+	l.addStalls(end, &m.res)
 	m.parts = append(m.parts, eventsPart(l.lines))
 	for node := range l.plan.World {
 		p, err := filePart(node, l.record(node), header)

@@ -43,6 +43,7 @@ type Result struct {
 	Doubt    string        // the first suspicion of a member that lived; "" if there was none
 	Calls    uint64        // that the members' applications were told to make
 	Closings []Closing
+	waits    map[wait]bool
 }
 
 // certificateTime is how long a run's certificates are good for.

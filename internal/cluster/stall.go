@@ -73,12 +73,14 @@ func (l *launcher) stalled(node int, s stall) {
 
 // addStalls puts the stalls among what the launcher has done: as pauses of a node; the launcher's own, which carries all
 // packets of a run with acts on links and does all deeds, as a slowness of all links.
-func (l *launcher) addStalls(end int64) (count int, longest time.Duration) {
+func (l *launcher) addStalls(end int64, res *Result) {
+	res.waits = map[wait]bool{}
 	note := func(s stall, begin, end trace.Event) {
 		begin.T, end.T = s.From, s.To
 		l.lines = append(l.lines, begin, end)
-		count++
-		longest = max(longest, time.Duration(s.To-s.From))
+		res.waits[waitOf(&begin)], res.waits[waitOf(&end)] = true, true
+		res.Stalls++
+		res.Longest = max(res.Longest, time.Duration(s.To-s.From))
 	}
 	for node := range l.plan.World {
 		for _, s := range outside(tidy(l.stalls[node], end), l.still(node)) {
@@ -94,8 +96,19 @@ func (l *launcher) addStalls(end int64) (count int, longest time.Duration) {
 		note(s, trace.Event{Node: -1, Kind: trace.Slow, Act: a}, trace.Event{Node: -1, Kind: trace.SlowEnd, Act: a})
 	}
 	slices.SortStableFunc(l.lines, func(a, b trace.Event) int { return int(max(-1, min(1, a.T-b.T))) })
-	return count, longest
 }
+
+// wait is the line that a stall begins or ends with.
+type wait struct {
+	t    int64
+	node int
+	kind trace.Kind
+}
+
+func waitOf(ev *trace.Event) wait { return wait{ev.T, ev.Node, ev.Kind} }
+
+// Machine tells whether a line of the trace shows that a process waited for the machine, and no act of the plan.
+func (r *Result) Machine(ev *trace.Event) bool { return r.waits[waitOf(ev)] }
 
 // tidy gives stalls in order, those that touch as one, within the run.
 func tidy(all []stall, end int64) (list []stall) {

@@ -33,21 +33,27 @@ func TestStallsBecomePauses(t *testing.T) {
 	add(1, 850, 1000)    // before its death, too short, and after it
 	add(1, -100, 80)     // before the start, in part
 	add(launched, 2, 70) // of the launcher
-	count, longest := l.addStalls(1000 * ms)
+	var res Result
+	l.addStalls(1000*ms, &res)
 	var got []string
 	for i := range l.lines {
 		ev := &l.lines[i]
-		got = append(got, time.Duration(ev.T).String()+" "+ev.Kind.String())
+		who := ""
+		if res.Machine(ev) {
+			who = " by the machine"
+		}
+		got = append(got, time.Duration(ev.T).String()+" "+ev.Kind.String()+who)
 	}
 	want := []string{
-		"0s pause", "2ms slow", "70ms slow-end", "80ms resume", "100ms pause", "200ms resume", "200.000001ms pause", "300ms resume",
-		"400ms pause", "520ms resume", "900ms crash",
+		"0s pause by the machine", "2ms slow by the machine", "70ms slow-end by the machine", "80ms resume by the machine",
+		"100ms pause", "200ms resume", "200.000001ms pause by the machine", "300ms resume by the machine",
+		"400ms pause by the machine", "520ms resume by the machine", "900ms crash",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
-	if count != 4 || longest != 120*time.Millisecond {
-		t.Errorf("%d stalls, the longest %v: expected 4, 120ms", count, longest)
+	if res.Stalls != 4 || res.Longest != 120*time.Millisecond {
+		t.Errorf("%d stalls, the longest %v: expected 4, 120ms", res.Stalls, res.Longest)
 	}
 }
 

@@ -31,8 +31,12 @@ var documents = []struct {
 		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict",
 	}},
 	{"cluster also", clusterRun{}, map[string]string{
-		"delay_us":   "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
-		"recoveries": "what followed each death that a view answered: `node`, `suspected_us` until the first suspicion, `installed_us` until the last install without it",
+		"delay_us":     "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
+		"recoveries":   "what followed each death that a view answered: `node`, `suspected_us` until the first suspicion, `installed_us` until the last install without it",
+		"stalls":       "how often the machine kept a process from running for 50 ms or longer: the trace shows a pause of that member, or a slowness of all links where it was the launcher",
+		"stall_max_us": "the longest of these, in microseconds",
+		"calls":        "how many calls the members' applications were told to make",
+		"closings":     "what each view of the end did when it was asked for a barrier and an all-reduce: `epoch`, `members`, `owed`, `right`, the right `sum`, `why` it is not owed or what went wrong",
 	}},
 	{"replay of a capsule also", capsuleDocument{}, map[string]string{
 		"result": "`reproduced`, `fixed` or `diverged`", "property": "that the capsule is about; left out if none", "cause": "what the violation needs",

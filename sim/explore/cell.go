@@ -92,13 +92,13 @@ const (
 
 // outcome is what a cell makes of an input.
 type outcome struct {
-	number uint32 // among the worker's outcomes
-	cell   uint32
-	from   uint32 // the cell before
-	in     input
-	sends  []uint32 // mails
-	asks   []uint32 // per send: the op to be answered, 0 for none; nil if all are 0
-	seen   uint32
+	cell  uint32
+	from  uint32 // the cell before
+	in    input
+	sends []uint32 // mails
+	asks  []uint32 // per send: the op to be answered, 0 for none; nil if all are 0
+	seen  uint32
+	lines uint32 // that the judge sees, if any
 
 	changed  bool // something came of it
 	visible  bool // the judge sees it
@@ -112,8 +112,7 @@ func (w *world) step(c uint32, in input) *outcome {
 		return &w.outcomes[i]
 	}
 	o := w.workOut(c, in)
-	o.number = uint32(len(w.outcomes))
-	w.steps.put(key, o.number)
+	w.steps.put(key, uint32(len(w.outcomes)))
 	w.outcomes = append(w.outcomes, o)
 	return &w.outcomes[len(w.outcomes)-1]
 }
@@ -125,6 +124,9 @@ func (w *world) workOut(number uint32, in input) outcome {
 	after.answers = slices.Clone(before.answers)
 	o := outcome{from: number, in: in}
 	w.finish(&after, &o)
+	if o.visible {
+		o.lines = w.numberLines(before)
+	}
 	o.changed = o.cell != number || len(o.sends) > 0 || o.visible
 	return o
 }

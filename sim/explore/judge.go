@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -211,20 +212,17 @@ func newVerdict(j *checker.Judge, steps int64) *verdictOf {
 	return v
 }
 
-// judgeStep shows the judge what came of an input.
+// judgeStep shows the judge what came of an input: lines without a time, of which many inputs have the same.
 func (w *world) judgeStep(verdict uint32, o *outcome) uint32 {
 	if !o.visible {
 		return verdict
 	}
-	c := w.cells.at(o.from).of
-	key := pair(verdict, o.number)
+	key := pair(verdict, o.lines)
 	if v, ok := w.judged.get(key); ok {
 		return v
 	}
 	w.recall(verdict)
-	after := *c
-	w.run(&after, o.in)
-	w.record(c)
+	w.show(o.lines)
 	v := w.numberVerdict(w.judge)
 	w.judged.put(key, v)
 	return v
@@ -235,6 +233,49 @@ func (w *world) recall(verdict uint32) {
 	v := w.verdicts.at(verdict).of
 	w.judge.CopyFrom(v.judge)
 	w.now = v.steps + 1
+}
+
+// show gives the judge lines, at its present time.
+func (w *world) show(lines uint32) {
+	for _, ev := range w.lines.at(lines).of {
+		ev.T = w.now
+		w.judge.Observe(&ev)
+	}
+}
+
+// numberLines takes the lines of the step that was just taken into the atlas.
+func (w *world) numberLines(c *cell) uint32 {
+	var all []trace.Event
+	w.sink = func(ev *trace.Event) { all = append(all, copyOf(ev)) }
+	w.record(c)
+	w.sink = w.judge.Observe
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic(err) // all its fields are plain
+	}
+	return w.lines.number(text, func() []trace.Event { return all })
+}
+
+// copyOf keeps a line that a recorder has written: as it has no time, so it has no number.
+func copyOf(ev *trace.Event) trace.Event {
+	kept := *ev
+	kept.T, kept.Seq = 0, 0
+	if m := ev.Msg; m != nil {
+		own := *m
+		own.Set = slices.Clone(m.Set)
+		kept.Msg = &own
+	}
+	if v := ev.Install; v != nil {
+		own := *v
+		own.Members, own.Dead = slices.Clone(v.Members), slices.Clone(v.Dead)
+		kept.Install = &own
+	}
+	if n := ev.Told; n != nil {
+		own := *n
+		own.DeadRanks = slices.Clone(n.DeadRanks)
+		kept.Told = &own
+	}
+	return kept
 }
 
 // record writes the lines of the step that was just taken.

@@ -120,7 +120,7 @@ func compareTwins(t *testing.T, c *Config) (met int, differ []string) {
 			continue
 		}
 		for verdict, list := range verdicts.of {
-			want, ok := w.judged.get(pair(verdict, o.number))
+			want, ok := w.judged.get(pair(verdict, o.lines))
 			for _, twin := range list {
 				if !ok {
 					break
@@ -140,10 +140,7 @@ func words(v *verdictOf) []string { return strings.Fields(fmt.Sprintf("%+v", v.j
 func (w *world) judgeTwin(twin *verdictOf, o *outcome) uint32 {
 	w.judge.CopyFrom(twin.judge)
 	w.now = twin.steps + 1
-	before := w.cells.at(o.from).of
-	after := *before
-	w.run(&after, o.in)
-	w.record(before)
+	w.show(o.lines)
 	return w.numberVerdict(w.judge)
 }
 

@@ -114,6 +114,11 @@ var quickRuns = []realScenario{
   - {at: 600ms, crash: [3]}
   - {at: 1s, crash: [2]}
 `},
+	{[]string{"quorum"}, "name: sums-through-kills\nworld: 5\n" + calm + `workload: {allreduce: {every: 100ms}}
+faults:
+  - {at: 700ms, crash: [4]}
+  - {at: 750ms, crash: [0]}
+`},
 	{[]string{"quorum", "fail-stop"}, `name: stop-and-wake
 world: 4
 config: {heartbeat_interval: 200ms, heartbeat_timeout: 2s, recovery_timeout: 3s}
@@ -133,6 +138,11 @@ faults:
 }
 
 var fullRuns = []realScenario{
+	{[]string{"quorum"}, "name: register-through-kills\nworld: 5\n" + calm + `workload: {register: {clients: 2, every: 50ms}}
+faults:
+  - {at: 700ms, crash: [4]}
+  - {at: 1200ms, crash: [0]}
+`},
 	{[]string{"quorum"}, "name: kills-to-the-quorum-limit\nworld: 7\n" + calm + `faults:
   - {at: 200ms, crash: [0]}
   - {at: 800ms, crash: [6]}

@@ -73,7 +73,7 @@ var errBusy = errors.New("too many connections that prove nothing")
 // many strangers there are, once they have proved that they are there: a flood keeps no member out.
 func (t *transport) greetArrival(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
 	known := info.AddrVerified && t.known[addrPort(info.RemoteAddr)]
-	if int(t.handshakes.Load()) >= handshakeMax+len(t.peers) && !known {
+	if int(t.handshakes.Load()) >= t.handshakeMax && !known {
 		t.g.counters.refused.Add(1)
 		t.complain("handshake refused", "", hostOf(info.RemoteAddr), errBusy)
 		return nil, errBusy
@@ -99,7 +99,7 @@ func (t *transport) proven(conn *quic.Conn) {
 // verifyAddress tells whether whoever dials has to prove its address first. It costs a round trip, and nothing is kept for
 // it meanwhile.
 func (t *transport) verifyAddress(net.Addr) bool {
-	return int(t.handshakes.Load()) >= verifyMax+len(t.peers)
+	return int(t.handshakes.Load()) >= t.verifyMax
 }
 
 // knownAddresses are those that members with higher numbers dial from. A member whose address is a name is let in as

@@ -42,9 +42,11 @@ type transport struct {
 	peers   []peer
 	known   map[netip.AddrPort]bool // where members dial from
 
-	handshakes atomic.Int32 // under way on the accepting side
-	strangers  room         // witness connections that have not shown a token
-	complaints *complaints
+	handshakes   atomic.Int32 // under way on the accepting side
+	handshakeMax int          // of them
+	verifyMax    int          // of them, with addresses that prove nothing
+	strangers    room         // witness connections that have not shown a token
+	complaints   *complaints
 
 	mu       sync.Mutex
 	listener *quic.Listener
@@ -72,6 +74,7 @@ type watchPost struct {
 func newTransport(g *Group) (*transport, error) {
 	cfg := &g.cfg
 	t := &transport{g: g, socket: cfg.Socket, peers: make([]peer, len(cfg.Members)), known: knownAddresses(cfg.Members, int(g.self))}
+	t.handshakeMax, t.verifyMax = handshakeMax+len(cfg.Members), verifyMax+len(cfg.Members)
 	t.strangers.max = witnessMax + len(cfg.Members)
 	t.complaints = newComplaints()
 	for i := range t.peers {
@@ -96,7 +99,10 @@ func newTransport(g *Group) (*transport, error) {
 		t.socket.Close()
 		return nil, err
 	}
-	t.quic = &quic.Transport{Conn: t.socket, VerifySourceAddress: t.verifyAddress, ConnContext: t.greetArrival}
+	t.quic = &quic.Transport{
+		Conn: t.socket, VerifySourceAddress: t.verifyAddress, ConnContext: t.greetArrival,
+		DisableVersionNegotiationPackets: true, // members speak the same version: nobody else is answered
+	}
 	t.conf = &quic.Config{
 		HandshakeIdleTimeout: handshakeTime, MaxIdleTimeout: cfg.idle(), KeepAlivePeriod: cfg.idle() / 3,
 		InitialStreamReceiveWindow: streamWindow, MaxStreamReceiveWindow: streamWindow,

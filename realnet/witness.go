@@ -217,6 +217,11 @@ func (t *transport) knowWitness(conn net.Conn) (core.NodeID, error) {
 	if _, err := io.ReadFull(conn, text[:]); err != nil {
 		return core.NoNode, err
 	}
+	return t.judgeWitness(&text)
+}
+
+// judgeWitness holds what a witness connection says first to what this member has told its peers.
+func (t *transport) judgeWitness(text *[witnessHelloLen]byte) (core.NodeID, error) {
 	node := core.NodeID(binary.BigEndian.Uint32(text[4:]))
 	if [4]byte(text[:4]) != witnessMagic || node <= t.g.self || int(node) >= len(t.peers) {
 		return core.NoNode, refusal("no member's")

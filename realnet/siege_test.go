@@ -15,12 +15,12 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +40,7 @@ type siegeOrder struct {
 	Join    *siegeJoin
 	Ask     time.Duration // for so long the application asks the group
 	Measure bool
+	Meter   bool   // the same without a collection before
 	Await   uint64 // until this epoch is installed
 }
 
@@ -57,6 +58,7 @@ type siegeReport struct {
 	Group, Config  uint64
 	Answers        []time.Duration // how long each question took
 	Heap, Resident int64
+	CPU            time.Duration // of the process, so far
 	Goroutines     int
 	Stats          Stats
 	End            string
@@ -118,7 +120,7 @@ func ServeSiege() error {
 	}
 	s := &siegeServer{socket: socket}
 	out := json.NewEncoder(os.Stdout)
-	if err := out.Encode(&siegeReport{Port: socket.LocalAddr().(*net.UDPAddr).Port}); err != nil {
+	if err := out.Encode(&siegeReport{Port: socket.LocalAddr().(*net.UDPAddr).Port, CPU: processorTime()}); err != nil {
 		return err
 	}
 	lines := json.NewDecoder(os.Stdin)
@@ -162,6 +164,9 @@ func (s *siegeServer) obey(o *siegeOrder) (*siegeReport, error) {
 		}
 		return &siegeReport{Stats: s.group.Stats()}, nil
 	}
+	if o.Measure {
+		runtime.GC()
+	}
 	return s.measure(), nil
 }
 
@@ -202,8 +207,7 @@ func (s *siegeServer) ask(ctx context.Context, long time.Duration) (*siegeReport
 }
 
 func (s *siegeServer) measure() *siegeReport {
-	debug.FreeOSMemory() // collects, too
-	r := &siegeReport{Goroutines: runtime.NumGoroutine(), Stats: s.group.Stats(), Resident: resident()}
+	r := &siegeReport{Goroutines: runtime.NumGoroutine(), Stats: s.group.Stats(), Resident: resident(), CPU: processorTime()}
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
 	r.Heap = int64(sample[0].Value.Uint64())
@@ -226,10 +230,21 @@ func resident() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
+// processorTime is what this process has used.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // siege is a group of three processes.
 type siege struct {
-	t       *testing.T
+	t       testing.TB
 	members []*siegeProcess
+	formed  time.Duration // from listening to connected, all of them
+	cpu     time.Duration // what their processes had used before
 }
 
 type siegeProcess struct {
@@ -239,12 +254,14 @@ type siegeProcess struct {
 	log *lockedText
 }
 
-func newSiege(t *testing.T) (*siege, *target) {
+// newSiege forms a group of real processes; node 0 is the target.
+func newSiege(t testing.TB, world int, heartbeat time.Duration) (*siege, *target) {
+	t.Helper()
 	s := &siege{t: t}
 	ca, err := NewAuthority(time.Hour)
 	check(t, err)
 	var members []Member
-	for i := range 3 {
+	for i := range world {
 		p := &siegeProcess{log: &lockedText{more: make(chan struct{})}}
 		p.cmd = exec.Command(os.Args[0])
 		p.cmd.Env = append(os.Environ(), siegeRole+"=1")
@@ -257,18 +274,22 @@ func newSiege(t *testing.T) (*siege, *target) {
 		check(t, p.cmd.Start())
 		s.members = append(s.members, p)
 		t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() }) // long gone if all went well
-		members = append(members, Member{fmt.Sprint("node-", i), fmt.Sprintf("127.0.0.1:%d", s.hear(i).Port)})
+		r := s.hear(i)
+		s.cpu += r.CPU
+		members = append(members, Member{fmt.Sprint("node-", i), fmt.Sprintf("127.0.0.1:%d", r.Port)})
 	}
+	began := time.Now()
 	for i := range s.members {
 		creds, err := ca.Credentials(members[i].ID, time.Hour)
 		check(t, err)
 		key := creds.Certificate.PrivateKey.(ed25519.PrivateKey)
-		s.tell(i, &siegeOrder{Join: &siegeJoin{i, members, creds.Certificate.Certificate[0], ca.Certificate(), key, 100 * time.Millisecond}})
+		s.tell(i, &siegeOrder{Join: &siegeJoin{i, members, creds.Certificate.Certificate[0], ca.Certificate(), key, heartbeat}})
 	}
-	reports := make([]*siegeReport, 3)
+	reports := make([]*siegeReport, world)
 	for i := range s.members {
 		reports[i] = s.hear(i)
 	}
+	s.formed = time.Since(began)
 	addr, err := net.ResolveUDPAddr("udp", members[0].Address)
 	check(t, err)
 	return s, &target{
@@ -344,7 +365,7 @@ const spell = time.Second
 // application goes on asking the group, in turns with and without the attack, and hears as soon as before; memory and
 // goroutines stay, nobody is excluded or ends, each refusal is logged once, and the group recovers from a death afterwards.
 func TestSiege(t *testing.T) {
-	s, g := newSiege(t)
+	s, g := newSiege(t, 3, 100*time.Millisecond)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // what the attackers compute is not what the group pays
 	a := &attackers{kinds: g.kinds(t)}
 	a.made = make([]atomic.Int64, len(a.kinds))
@@ -462,4 +483,48 @@ func (s *siege) judgeLog(kinds []attack) {
 			s.t.Errorf("a member was suspected, or broke:\n%s", log)
 		}
 	}
+}
+
+// meshWorld, meshSettle and meshTime are those of BenchmarkRealMesh.
+const (
+	meshWorld  = 32
+	meshSettle = 2 * time.Second
+	meshTime   = 5 * time.Second
+)
+
+// BenchmarkRealMesh is what a full mesh of real processes costs: from all listening to all connected, and then the
+// processors' time of all together at a heartbeat a second, and each one's memory.
+func BenchmarkRealMesh(b *testing.B) {
+	var formed, forming, used []time.Duration
+	var residents []int64
+	for range b.N {
+		s, _ := newSiege(b, meshWorld, time.Second)
+		total := func() (all time.Duration) {
+			for i := range s.members {
+				r := s.order(i, &siegeOrder{Meter: true})
+				all += r.CPU
+				residents = append(residents, r.Resident)
+			}
+			return all
+		}
+		formed, forming = append(formed, s.formed), append(forming, total()-s.cpu)
+		time.Sleep(meshSettle)
+		before := total()
+		began := time.Now()
+		time.Sleep(meshTime)
+		wall := time.Since(began)
+		used = append(used, (total()-before)*time.Second/wall)
+		for _, p := range s.members {
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(formed).Seconds(), "connected-s")
+	b.ReportMetric(1.05, "connected-goal-s")
+	b.ReportMetric(median(forming).Seconds(), "connecting-cpu-s")
+	b.ReportMetric(100*median(used).Seconds(), "cpu-%")
+	b.ReportMetric(25, "cpu-goal-%")
+	b.ReportMetric(float64(middle(residents))/1e6, "MB/node")
+	b.ReportMetric(30, "MB/node-goal")
 }

@@ -265,6 +265,9 @@ func newSiege(t testing.TB, world int, heartbeat time.Duration) (*siege, *target
 		p := &siegeProcess{log: &lockedText{more: make(chan struct{})}}
 		p.cmd = exec.Command(os.Args[0])
 		p.cmd.Env = append(os.Environ(), siegeRole+"=1")
+		if world > 4*runtime.NumCPU() {
+			p.cmd.Env = append(p.cmd.Env, "GOMAXPROCS=1") // as nexarsim's launcher does it
+		}
 		p.cmd.Stderr = p.log
 		p.in, err = p.cmd.StdinPipe()
 		check(t, err)

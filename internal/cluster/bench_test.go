@@ -72,7 +72,7 @@ func measure(b *testing.B, how death, n int) spans {
 	f := newFloor(b, n-1)
 	defer f.close()
 	text := fmt.Sprintf("name: kill\nworld: %d\nconfig: {%s, recovery_timeout: 5s}\n"+
-		"duration: 1s\nsettle: 1s\nfaults: [{at: 300ms, crash: [%d], silent: %v}]\n", n, how.beats, n-1, how.silent)
+		"duration: 2s\nsettle: 1s\nfaults: [{at: 1500ms, crash: [%d], silent: %v}]\n", n, how.beats, n-1, how.silent)
 	var s spans
 	var floors, kills, suspicions []time.Duration
 	for range b.N {
@@ -85,7 +85,11 @@ func measure(b *testing.B, how death, n int) spans {
 		kills = append(kills, time.Duration(r.last-r.died))
 		suspicions = append(suspicions, time.Duration(r.last-r.suspected))
 	}
-	if len(kills) == 0 {
+	switch {
+	case len(kills) > 0:
+	case b.N == 1: // the benchmark's first try
+		return s
+	default:
 		b.Fatal("in no run the death was what the survivors agreed on first")
 	}
 	s.floor, s.kill, s.suspicion, s.most = median(floors), median(kills), median(suspicions), slices.Max(kills)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -216,6 +217,9 @@ func newFloor(b *testing.B, survivors int) *floor {
 	for rank := range survivors {
 		cmd := again("floor")
 		cmd.ExtraFiles = ends
+		if survivors > 4*runtime.NumCPU() {
+			cmd.Env = append(cmd.Env, "GOMAXPROCS=1") // as the launcher does it
+		}
 		in, err := cmd.StdinPipe()
 		must(err)
 		out, err := cmd.StdoutPipe()

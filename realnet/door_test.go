@@ -12,8 +12,8 @@ import (
 	"nexarsim/core"
 )
 
-// TestRoom: whoever has waited longest goes, and nobody who has left does.
-func TestRoom(t *testing.T) {
+// TestRoomForStrangers: whoever has waited longest goes, and nobody who has left does.
+func TestRoomForStrangers(t *testing.T) {
 	r := room{max: 2}
 	var gone []string
 	enter := func(name string) *guest {

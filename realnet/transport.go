@@ -63,6 +63,7 @@ type peer struct {
 	hellos      room           // connections under its name that have not said hello
 	token       [tokenLen]byte // what the peer shows to this side's witness socket
 	theirs      atomic.Pointer[watchPost]
+	held        atomic.Int64 // bytes of bulk elements that it has sent and nobody has used
 }
 
 // watchPost is a peer's witness socket, as its hello names it.

@@ -37,7 +37,7 @@ type operation struct {
 func (k *Stack) advance(now core.Instant, c *communicator, out *core.Effects) {
 	op := &c.op
 	for n := op.plan.Steps(); op.step < n; op.step++ {
-		op.now = op.plan.Step(op.step)
+		op.plan.next(op.step, &op.now)
 		if op.now.To != core.NoRank && !op.sent {
 			op.remember()
 			k.send(c, op, op.step, &op.now, out)

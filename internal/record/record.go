@@ -21,6 +21,7 @@ type Recorder struct {
 	sink  Sink
 	full  bool
 	names func(core.Kind) string
+	named [1 << 8]string // what names has said of each kind; "": it was not asked
 
 	seq  uint64
 	sent map[uint64]uint64 // message id to the line of its send; full only
@@ -41,6 +42,7 @@ func New() *Recorder { return &Recorder{} }
 // Reset begins a new run.
 func (r *Recorder) Reset(sink Sink, full bool, names func(core.Kind) string) {
 	r.sink, r.full, r.names, r.seq = sink, full, names, 0
+	r.named = [1 << 8]string{}
 	r.sent, r.calls = nil, r.calls[:0]
 	if full {
 		r.sent = make(map[uint64]uint64)
@@ -189,9 +191,16 @@ func (r *Recorder) Input(t int64, node int, n uint64, in []byte) uint64 {
 }
 
 func (r *Recorder) message(m *core.Message) *trace.Message {
-	set := appendSet(r.msg.Set[:0], m.Set)
+	set := r.msg.Set[:0]
+	if !m.Set.Empty() {
+		set = appendSet(set, m.Set)
+	}
+	name := &r.named[m.Kind]
+	if *name == "" {
+		*name = r.names(m.Kind)
+	}
 	r.msg = trace.Message{
-		Type: r.names(m.Kind), Group: m.Group, Epoch: uint64(m.Epoch), Round: m.Ballot.Round,
+		Type: *name, Group: m.Group, Epoch: uint64(m.Epoch), Round: m.Ballot.Round,
 		Coordinator: int(m.Ballot.Coordinator), Set: set, Num: m.Num, Body: m.Body,
 	}
 	return &r.msg

@@ -74,14 +74,14 @@ func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *c
 		k.counts.Stale++
 		return dropped
 	case m.Epoch > k.view.Epoch:
-		if m.Kind == Data {
+		if m.Kind == Data || m.Kind == Tagged {
 			return early
 		}
 		return dropped
 	}
 	c := k.find(m.Num)
 	if c == nil {
-		if m.Kind == Data && k.view.Rank(from) != core.NoRank {
+		if (m.Kind == Data || m.Kind == Tagged) && k.view.Rank(from) != core.NoRank {
 			return early // of a split whose end this node has not seen
 		}
 		return dropped
@@ -92,6 +92,8 @@ func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *c
 	rank := c.rankOf(from)
 	switch {
 	case rank == core.NoRank:
+	case m.Kind >= Tagged:
+		return k.takeTagged(now, c, rank, m, out)
 	case m.Kind == Want:
 		k.answer(c, rank, m, out)
 	case m.Kind == Failed:

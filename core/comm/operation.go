@@ -106,6 +106,7 @@ func (k *Stack) repeat(now core.Instant, out *core.Effects) {
 	for i := range k.comms {
 		c := &k.comms[i]
 		op := &c.op
+		k.repeatTagged(now, c, out)
 		if !op.active || op.repeatAt > now && !k.cfg.ExternalDetector {
 			continue
 		}
@@ -149,6 +150,7 @@ func (k *Stack) answer(c *communicator, to core.Rank, m *core.Message, out *core
 func (k *Stack) expire(now core.Instant, out *core.Effects) {
 	for i := range k.comms {
 		c := &k.comms[i]
+		k.expireTagged(now, c, out)
 		if c.op.active && c.op.deadline <= now {
 			s := &c.op.now
 			k.quit(c, fmt.Sprintf("not ended within %v: nothing came from rank %d in step %d of %d", k.patience(c.op.call), s.From, c.op.step+1, c.op.plan.Steps()), out)

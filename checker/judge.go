@@ -22,6 +22,7 @@ type Judge struct {
 	livelock   livelockFold
 	late       lateFold
 	collective collectiveFold
+	letters    letterFold
 	linear     linearFold
 
 	malformed []string
@@ -89,6 +90,7 @@ func (j *Judge) Reset(h *trace.Header) error {
 	j.livelock.reset(n)
 	j.late.reset()
 	j.collective.reset(n)
+	j.letters.reset(&j.set)
 	j.linear.reset()
 	j.malformed = nil
 	return nil
@@ -116,6 +118,7 @@ func (j *Judge) CopyFrom(o *Judge) {
 	j.livelock.copyFrom(&o.livelock)
 	j.late = o.late
 	j.collective.copyFrom(&o.collective)
+	j.letters.copyFrom(&o.letters)
 	j.linear.copyFrom(&o.linear)
 	j.malformed = append(j.malformed[:0], o.malformed...)
 }
@@ -148,6 +151,7 @@ func (j *Judge) Observe(ev *trace.Event) {
 	case trace.Call:
 		j.eviction.acts(ev.Node, ev.Call.Epoch, ev.T, "made a call", &j.found)
 		j.collective.call(&j.world, &j.set, ev, &j.found)
+		j.letters.take(&j.world, ev, &j.found)
 		j.linear.take(ev)
 	case trace.End:
 		j.end(ev)
@@ -206,6 +210,7 @@ func (j *Judge) install(ev *trace.Event) {
 	j.late.install(w, &j.set, &in, out)
 	j.livelock.install(w, &in, out)
 	w.apply(&in)
+	j.letters.install(ev.Node, ev.Install.CommID)
 	j.collective.troubles(w, ev.Node)
 	j.quorumLoss.installed(w, ev.Node)
 }
@@ -370,6 +375,7 @@ func (j *Judge) Finish(end Ending) Verdict {
 	losses.finish(w, &out)
 	j.history.finish(w, end, &j.agreement, &out)
 	j.collective.finish(w, &j.set, end, &out)
+	j.letters.finish(w, &j.set, end, &out)
 	j.linear.finish(&out)
 	j.judgeRecovery(end, &out)
 	if j.late.blind != "" {

@@ -1,7 +1,5 @@
 package core
 
-import "encoding/binary"
-
 // Envelope is a message from one rank of a communicator to another, with the tag by which its receiver asks for it. Its
 // Encode is the Body of a CallSend (To, Tag, Data) and of a CallReceive (From, Tag), and the Result of a CallReceive that
 // ended without an error (all fields).
@@ -20,7 +18,7 @@ const envelopeHead = 16
 func (e Envelope) Encode() string {
 	b := make([]byte, 0, envelopeHead+len(e.Data))
 	for _, x := range [...]int32{int32(e.From), int32(e.To), int32(e.Node), e.Tag} {
-		b = binary.LittleEndian.AppendUint32(b, uint32(x))
+		b = append(b, byte(x), byte(x>>8), byte(x>>16), byte(x>>24))
 	}
 	return string(append(b, e.Data...))
 }
@@ -32,7 +30,8 @@ func EnvelopeOf(text string) (Envelope, bool) {
 	}
 	var head [envelopeHead / 4]int32
 	for i := range head {
-		head[i] = int32(binary.LittleEndian.Uint32([]byte(text[4*i : 4*i+4])))
+		b := text[4*i : 4*i+4]
+		head[i] = int32(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
 	}
 	return Envelope{Rank(head[0]), Rank(head[1]), NodeID(head[2]), head[3], text[envelopeHead:]}, true
 }

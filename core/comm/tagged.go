@@ -19,6 +19,9 @@ import (
 // more (keptPerMember); anything else gets no receipt, so its sender waits. The receiver remembers what it has refused,
 // and asks for it when there is room or a receive for it.
 
+// EnvelopeMax bounds the data of one message, in bytes: a driver carries it in one frame.
+const EnvelopeMax = 32 << 10
+
 // keptPerMember bounds what a communicator keeps of each sender that no receive has asked for.
 const keptPerMember = 4
 
@@ -158,6 +161,8 @@ func check(c *communicator, op core.CallOp, e *core.Envelope) error {
 		peer, any = e.From, ", or NoRank for any"
 	}
 	switch {
+	case len(e.Data) > EnvelopeMax:
+		return fmt.Errorf("%d bytes: expected at most %d", len(e.Data), EnvelopeMax)
 	case e.Tag < 0:
 		return fmt.Errorf("tag %d: expected 0 or more", e.Tag)
 	case peer == core.NoRank && op == core.CallReceive:

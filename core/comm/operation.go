@@ -90,9 +90,10 @@ func (o *operation) elements(step int, s Segment) []byte {
 
 // send sends the part of a step, for the first time or again.
 func (k *Stack) send(c *communicator, op *operation, step int, s *Step, out *core.Effects) {
-	m := k.message(Data, c, op.number, Part{op.call, s.SendLabel})
-	m.Body = k.text(op.elements(step, s.Send))
-	out.Send(c.members[s.To], &m)
+	out.Send(c.members[s.To], &core.Message{
+		Kind: Data, Group: k.group, Epoch: k.view.Epoch, Num: c.id, Body: k.text(op.elements(step, s.Send)),
+		Ballot: core.Ballot{Round: op.number, Coordinator: Part{op.call, s.SendLabel}.pack()},
+	})
 }
 
 func (k *Stack) message(kind core.Kind, c *communicator, number uint32, p Part) core.Message {

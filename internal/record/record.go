@@ -27,6 +27,7 @@ type Recorder struct {
 	sent map[uint64]uint64 // message id to the line of its send; full only
 
 	ev   trace.Event
+	got  trace.Event // a delivery: most lines of a run are, and use a few fields of many
 	msg  trace.Message
 	view trace.View
 	note trace.Notice
@@ -117,14 +118,24 @@ func (r *Recorder) Deliver(t int64, node, from int, id uint64, m *core.Message, 
 	if !r.full && !used {
 		return 0
 	}
-	r.ev.From, r.ev.ID, r.ev.Epoch, r.ev.Used, r.ev.Msg = from, id, uint64(epoch), used, r.message(m)
-	return r.emit(t, node, trace.Deliver, r.sent[id])
+	return r.delivery(t, node, from, id, m, epoch, used, false)
+}
+
+func (r *Recorder) delivery(t int64, node, from int, id uint64, m *core.Message, epoch core.Epoch, used, late bool) uint64 {
+	r.seq++
+	e := &r.got
+	e.Seq, e.T, e.Node, e.Kind, e.Cause = r.seq, t, node, trace.Deliver, 0
+	if r.sent != nil {
+		e.Cause = r.sent[id]
+	}
+	e.From, e.ID, e.Epoch, e.Used, e.Late, e.Msg = from, id, uint64(epoch), used, late, r.message(m)
+	r.sink(e)
+	return r.seq
 }
 
 // Late records that a message counts which arrived in an earlier step.
 func (r *Recorder) Late(t int64, node, from int, id uint64, m *core.Message, epoch core.Epoch) uint64 {
-	r.ev.Late = true
-	return r.Deliver(t, node, from, id, m, epoch, true)
+	return r.delivery(t, node, from, id, m, epoch, true, true)
 }
 
 // Drop records that a message, or a copy of it, will not arrive.

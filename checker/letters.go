@@ -95,7 +95,7 @@ func (f *letterFold) install(node int, commID uint64) { f.own[node] = commID }
 // take takes a line of a call.
 func (f *letterFold) take(w *world, ev *trace.Event, out *findings) {
 	send := ev.Call.Op == "send"
-	if !send && ev.Call.Op != "receive" {
+	if !send && ev.Call.Op != "receive" || ev.Call.Phase != "start" && ev.Call.Phase != "end" {
 		return
 	}
 	if ev.Call.Phase == "start" {
@@ -164,7 +164,7 @@ func (f *letterFold) received(w *world, x *errand, ev *trace.Event, out *finding
 	case e.Tag != x.tag || x.from >= 0 && from != x.from:
 		out.by(Collective, ev.T, ev.Node, "node %d was given a message of rank %d with tag %d by receive %d, which had asked for another", ev.Node, from, e.Tag, x.n)
 		return
-	case x.comm == "" && !f.named(w, x.view, from, e.Node, e.To, ev.Node):
+	case e.Node < 0 || e.Node >= w.n || x.comm == "" && !f.named(w, x.view, from, e.Node, e.To, ev.Node):
 		out.by(Collective, ev.T, ev.Node, "node %d was given a message from rank %d, node %d, to rank %d, which its view does not say", ev.Node, from, e.Node, e.To)
 		return
 	}

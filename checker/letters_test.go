@@ -32,6 +32,7 @@ func TestLetters(t *testing.T) {
 		{"of another sender", "world 3\n" + hello + `done 1 receive 1 value={"from":2,"node":2,"to":1,"tag":7,"data":"aa"}` + "\n120s over", "collective@10s[1]"},
 		{"with another tag", "world 3\n" + hello + `done 1 receive 1 value={"from":0,"node":0,"to":1,"tag":8,"data":"aa"}` + "\n120s over", "collective@10s[1]"},
 		{"of a rank that is another node", "world 3\n" + hello + `done 1 receive 1 value={"from":0,"node":2,"to":1,"tag":7,"data":"aa"}` + "\n120s over", "collective@10s[1]"},
+		{"of a node that is none", "world 3\n" + strings.Replace(hello, `{"from"`, `{"comm":"aa","from"`, 1) + `done 1 receive 1 value={"from":0,"node":9,"to":1,"tag":7,"data":"aa"}` + "\n120s over", "collective@10s[1]"},
 		{"no message", "world 3\n" + hello + "done 1 receive 1 value=1\n120s over", "collective@10s[1]"},
 		{"a receive that nobody made", "world 3\n" + hello + `done 1 receive 2 ` + given + "\n120s over", "collective@10s[1]"},
 		{"before it was sent", `world 3

@@ -36,7 +36,7 @@ func talks(t *testing.T) []*scenarios.Scenario {
 }
 
 // talkSeeds is how many seeds of each scenario are run.
-const talkSeeds = 40
+const talkSeeds = 15
 
 // TestTalk: whatever befalls them, members are given what was sent to them, once, in order, in its view.
 func TestTalk(t *testing.T) {

@@ -1,6 +1,10 @@
 package comm
 
-import "nexarsim/core"
+import (
+	"slices"
+
+	"nexarsim/core"
+)
 
 // heldMessage is one that came too early: of a view that is not installed yet, of an operation that has not begun, or of
 // a later step.
@@ -39,8 +43,11 @@ func (k *Stack) deliver(now core.Instant, in *core.Input, out *core.Effects) {
 	}
 }
 
-// hold keeps a message whose time may come.
+// hold keeps a message whose time may come. One between ranks comes again and again until it is confirmed, and is kept once.
 func (k *Stack) hold(in *core.Input) {
+	if in.Msg.Kind == Tagged && slices.ContainsFunc(k.held, func(h heldMessage) bool { return h.from == in.From && sameTagged(&h.msg, &in.Msg) }) {
+		return
+	}
 	if len(k.held) >= heldPerMember*(k.world+1) {
 		k.counts.Full++
 		return

@@ -210,6 +210,11 @@ func (k *Stack) forwardHome(now core.Instant, c *communicator, out *core.Effects
 	}
 }
 
+// sameTagged tells whether two messages are one message between ranks.
+func sameTagged(a, b *core.Message) bool {
+	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Num == b.Num && a.Ballot == b.Ballot
+}
+
 // post sends a message, for the first time or again.
 func (k *Stack) post(c *communicator, l *letter, out *core.Effects) {
 	m := k.about(Tagged, c, l.tag, l.number)

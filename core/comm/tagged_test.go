@@ -358,6 +358,28 @@ func TestMessagesEndWithTheirView(t *testing.T) {
 	}
 }
 
+// TestEarlyMessagesWait: what comes of a view that its receiver has not installed waits for it, once.
+func TestEarlyMessagesWait(t *testing.T) {
+	w := newWorld(t, 3, 1, 1)
+	w.install(core.NodeSetOf(2), 0)
+	s := w.sendTo(0, 1, 1, "early")
+	for limit := w.now + 10*second; w.step(limit); {
+	}
+	if n := len(w.stacks[1].held); n != 1 || len(w.done[0]) != 0 {
+		t.Fatalf("%d messages are held, want 1; %+v", n, w.done[0])
+	}
+	r := w.receiveFrom(1, 0, 1) // in the old view
+	w.install(core.NodeSetOf(2), 1)
+	again := w.receiveFrom(1, 0, 1)
+	w.settle()
+	if e, _ := core.EnvelopeOf(w.result(1, again).Result); e.Data != "early" || w.result(0, s).Err != "" {
+		t.Errorf("%+v, %+v", e, w.result(0, s))
+	}
+	if _, gone := ViewGone(w.result(1, r).Err); !gone {
+		t.Errorf("the old view's receive ended with %+v", w.result(1, r))
+	}
+}
+
 // TestMessagesRefused: what arguments rule out.
 func TestMessagesRefused(t *testing.T) {
 	w := newWorld(t, 2, 1, 1)

@@ -12,7 +12,9 @@ import (
 // Collective, of messages between ranks: a receive that ends without an error was given a message that it asked for (by
 // sender and tag), that its sender sent to it in the view and communicator in which it was called, with the same bytes; each
 // message is given once, and those of one sender, receiver and tag in the order in which they were sent. A message whose
-// send ended with an error may be missing. Under quorum and fail-stop a send or a receive ends at the latest soon after its
+// send ended with an error may be missing. A receive on the view's communicator does not fail or wait for more than half the
+// time that a call has beside a message that it could be given, without a reason (calm.go) since it was called. Under quorum
+// and fail-stop a send or a receive ends at the latest soon after its
 // node has installed another view.
 //
 // What a send that ended well has come to is not judged: a receiver keeps a few messages that nobody has asked for, and
@@ -46,7 +48,8 @@ type route struct {
 // letter is a message.
 type letter struct {
 	data   string
-	failed bool // its send ended with an error
+	t      int64 // when it was sent
+	failed bool  // its send ended with an error
 }
 
 // errand is a send or a receive that has not ended.
@@ -60,7 +63,9 @@ type errand struct {
 	tag   int
 	route int // send: where the message is, -1: nowhere
 	place int
-	bad   bool // the line does not say what it asks for
+	t     int64 // of its start
+	calm  bool  // nothing gave it a reason to fail since
+	bad   bool  // the line does not say what it asks for
 }
 
 // letterFold follows every message.
@@ -93,13 +98,13 @@ func (f *letterFold) copyFrom(o *letterFold) {
 func (f *letterFold) install(node int, commID uint64) { f.own[node] = commID }
 
 // take takes a line of a call.
-func (f *letterFold) take(w *world, ev *trace.Event, out *findings) {
+func (f *letterFold) take(w *world, set *settings, ev *trace.Event, calmFrom int64, out *findings) {
 	send := ev.Call.Op == "send"
 	if !send && ev.Call.Op != "receive" || ev.Call.Phase != "start" && ev.Call.Phase != "end" {
 		return
 	}
 	if ev.Call.Phase == "start" {
-		f.start(w, ev, send)
+		f.start(w, ev, send, w.now >= calmFrom && w.calm(set, w.nodes[ev.Node].view))
 		return
 	}
 	at := slices.IndexFunc(f.errands, func(x errand) bool { return x.node == ev.Node && x.send == send && x.n == ev.Call.N })
@@ -112,8 +117,13 @@ func (f *letterFold) take(w *world, ev *trace.Event, out *findings) {
 	switch {
 	case send && x.route >= 0:
 		f.routes[x.route].sent[x.place].failed = ev.Call.Error != ""
-	case !send && ev.Call.Error == "" && !x.bad:
+	case send || x.bad:
+	case ev.Call.Error == "":
 		f.received(w, &x, ev, out)
+	default:
+		if by := f.starved(w, set, &x, ev.T); by >= 0 {
+			out.between(Collective, ev.T, by, ev.Node, "node %d's receive %d failed for no reason that shows, beside a message of node %d: %s", ev.Node, x.n, by, ev.Call.Error)
+		}
 	}
 }
 
@@ -132,14 +142,14 @@ func (f *letterFold) read(ev *trace.Event) (e envelope, from int, ok bool) {
 	return e, from, true
 }
 
-func (f *letterFold) start(w *world, ev *trace.Event, send bool) {
+func (f *letterFold) start(w *world, ev *trace.Event, send, calm bool) {
 	e, from, ok := f.read(ev)
-	x := errand{node: ev.Node, send: send, n: ev.Call.N, view: w.nodes[ev.Node].view, comm: e.Comm, from: from, tag: e.Tag, route: -1, bad: !ok}
+	x := errand{node: ev.Node, send: send, n: ev.Call.N, view: w.nodes[ev.Node].view, comm: e.Comm, from: from, tag: e.Tag, route: -1, t: ev.T, calm: calm, bad: !ok}
 	if send && ok {
 		x.route = f.route(routeKey{x.view, e.Comm, ev.Node, e.To, e.Tag})
 		r := &f.routes[x.route]
 		x.place = len(r.sent)
-		r.sent = append(r.sent, letter{data: e.Data})
+		r.sent = append(r.sent, letter{data: e.Data, t: ev.T})
 	}
 	f.errands = append(f.errands, x)
 }
@@ -229,11 +239,55 @@ func (f *letterFold) wrong(w *world, x *errand, r *route, e *envelope, ev *trace
 	say("nobody has sent it with these bytes")
 }
 
-// finish names the sends and receives that outlived their view.
+// heartbeatsOwed is within how many heartbeat intervals a message is sent so often that all of it is not lost.
+const heartbeatsOwed = 15
+
+// starved gives the sender of a message that a receive could have been given in all of a long time; -1 if there is none, or
+// a reason for it.
+func (f *letterFold) starved(w *world, set *settings, x *errand, t int64) int {
+	if !x.calm || x.comm != "" {
+		return -1
+	}
+	to := w.rankOf(x.view, x.node)
+	for i := range f.routes {
+		key, r := &f.keys.keys[i], &f.routes[i]
+		if key.view != x.view || key.comm != "" || key.to != to || key.tag != x.tag || x.from >= 0 && w.rankOf(x.view, key.from) != x.from {
+			continue
+		}
+		for _, l := range r.sent[slices.Max(r.next):] {
+			if !l.failed && t-max(x.t, l.t) >= max(spreadMax, heartbeatsOwed*set.HeartbeatInterval) {
+				return key.from
+			}
+		}
+	}
+	return -1
+}
+
+// troubles gives the receives of a node's views a reason to fail.
+func (f *letterFold) troubles(w *world, node int) {
+	for i := range f.errands {
+		if x := &f.errands[i]; w.isMember(x.view, node) {
+			x.calm = false
+		}
+	}
+}
+
+// begins looks at an act that has come into force.
+func (f *letterFold) begins(w *world, set *settings) {
+	for i := range f.errands {
+		x := &f.errands[i]
+		x.calm = x.calm && w.calm(set, x.view)
+	}
+}
+
+// finish names the sends and receives that outlived their view, and the receives that starve.
 func (f *letterFold) finish(w *world, set *settings, end Ending, out *outcome) {
 	for i := range f.errands {
 		x := &f.errands[i]
 		n := &w.nodes[x.node]
+		if by := f.starved(w, set, x, end.T); by >= 0 && !x.send && !x.bad && end.Complete {
+			out.between(Collective, end.T, by, x.node, "node %d's receive %d never ended, beside a message of node %d, for no reason that shows", x.node, x.n, by)
+		}
 		if set.hardened && end.Complete && n.view != x.view && n.runs() && !n.paused && n.held == 0 && n.installedAt+collectiveTimeout <= end.T {
 			op := "receive"
 			if x.send {
@@ -264,7 +318,7 @@ func (f *letterFold) appendState(buf []byte, c *canon) []byte {
 		buf = appendUint(appendUint(appendUint(buf, uint64(k.from)), uint64(k.to)), uint64(k.tag))
 		buf = appendUint(buf, uint64(len(r.sent)))
 		for _, l := range r.sent {
-			buf = append(appendWords(buf, l.data), byte(flag(l.failed)))
+			buf = c.appendTime(append(appendWords(buf, l.data), byte(flag(l.failed))), l.t)
 		}
 		next := slices.Sorted(slices.Values(r.next))
 		buf = appendUint(buf, uint64(len(next)))
@@ -279,7 +333,8 @@ func (f *letterFold) appendState(buf []byte, c *canon) []byte {
 	buf = appendUint(buf, uint64(len(errands)))
 	for i := range errands {
 		x := &errands[i]
-		buf = appendUint(append(appendUint(buf, uint64(x.node)), byte(flag(x.send)|flag(x.bad)<<1)), x.n)
+		buf = appendUint(append(appendUint(buf, uint64(x.node)), byte(flag(x.send)|flag(x.bad)<<1|flag(x.calm)<<2)), x.n)
+		buf = c.appendTime(buf, x.t)
 		buf = appendWords(appendUint(buf, uint64(c.place[x.view])), x.comm)
 		buf = appendUint(appendUint(appendUint(buf, uint64(x.from+1)), uint64(x.tag)), uint64(x.place))
 	}

@@ -26,7 +26,17 @@ func TestLetters(t *testing.T) {
 	second := strings.Replace(given, "aa", "bb", 1)
 	judgeAll(t, []example{
 		{"it comes", "world 3\n" + hello + `done 1 receive 1 ` + given + "\ndone 0 send 1\n120s over", ""},
-		{"it never comes, and nobody says why", "world 3\n" + hello + "120s over", ""},
+		{"it never comes, and nobody says why", "world 3\n" + hello + "120s over", "collective@2m0s[0 1]"},
+		{"it fails beside it", "world 3\n" + hello + "25s done 1 receive 1 error=late\n120s over", "collective@25s[0 1]"},
+		{"sooner than that is owed", "world 3\n" + hello + "24.9s done 1 receive 1 error=late\n120s over", ""},
+		{"so soon after it was sent", "world 3\n10s start 1 receive 1 value={\"from\":0,\"tag\":7}\n" + `11s start 0 send 1 value={"to":1,"tag":7,"data":"aa"}` + "\n25s done 1 receive 1 error=late\n120s over", ""},
+		{"the sender was suspected", "world 3\n" + hello + "12s suspect 2 0\n13s trust 2 0\n25s done 1 receive 1 error=late\n120s over", ""},
+		{"when it called", "world 3\n9s suspect 2 0\n" + hello + "12s trust 2 0\n25s done 1 receive 1 error=late\n120s over", ""},
+		{"the network was parted", "world 3\n" + hello + "12s partition 0|1,2\n13s heal 0|1,2\n25s done 1 receive 1 error=late\n120s over", ""},
+		{"its send had failed", "world 3\n" + hello + "24s done 0 send 1 error=late\n25s done 1 receive 1 error=late\n120s over", ""},
+		{"it was for another tag", "world 3\n" + strings.Replace(hello, `"from":0,"tag":7`, `"from":0,"tag":8`, 1) + "25s done 1 receive 1 error=late\n120s over", ""},
+		{"it was for another rank", "world 3\n" + strings.Replace(hello, `"from":0`, `"from":2`, 1) + "25s done 1 receive 1 error=late\n120s over", ""},
+		{"another receive got it", "world 3\n" + hello + `start 1 receive 2 value={"from":0,"tag":7}` + "\ndone 1 receive 1 " + given + "\n25s done 1 receive 2 error=late\n120s over", ""},
 
 		{"other bytes", "world 3\n" + hello + `done 1 receive 1 ` + second + "\n120s over", "collective@10s[0 1]"},
 		{"of another sender", "world 3\n" + hello + `done 1 receive 1 value={"from":2,"node":2,"to":1,"tag":7,"data":"aa"}` + "\n120s over", "collective@10s[1]"},
@@ -34,7 +44,7 @@ func TestLetters(t *testing.T) {
 		{"of a rank that is another node", "world 3\n" + hello + `done 1 receive 1 value={"from":0,"node":2,"to":1,"tag":7,"data":"aa"}` + "\n120s over", "collective@10s[1]"},
 		{"of a node that is none", "world 3\n" + strings.Replace(hello, `{"from"`, `{"comm":"aa","from"`, 1) + `done 1 receive 1 value={"from":0,"node":9,"to":1,"tag":7,"data":"aa"}` + "\n120s over", "collective@10s[1]"},
 		{"no message", "world 3\n" + hello + "done 1 receive 1 value=1\n120s over", "collective@10s[1]"},
-		{"a receive that nobody made", "world 3\n" + hello + `done 1 receive 2 ` + given + "\n120s over", "collective@10s[1]"},
+		{"a receive that nobody made", "world 3\n" + hello + `done 1 receive 2 ` + given + "\n120s over", "collective@10s[1] collective@2m0s[0 1]"},
 		{"before it was sent", `world 3
 			10s start 1 receive 1 value={"from":0,"tag":7}
 			done 1 receive 1 ` + given + `

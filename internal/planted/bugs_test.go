@@ -170,6 +170,10 @@ var talkBugs = []bug{
 		old: "		out.PutDone(core.Done{ID: c.mail.waiting[i].id, Call: core.CallReceive, Err: g.Error()})\n", new: "		_ = i\n",
 	},
 	{
+		name: "lost-is-lost", property: "collective", file: "core/comm/tagged.go",
+		old: "		l.repeatAt = now + k.repeatWait(l.repeats)\n		k.post(c, l, out)\n", new: "		l.repeatAt = now + k.repeatWait(l.repeats)\n",
+	},
+	{
 		name: "bytes-of-another", property: "collective", file: "core/comm/tagged.go",
 		old: "	m.Body = l.data\n", new: "	m.Body = c.mail.letters[0].data\n",
 	},

@@ -19,7 +19,7 @@ type Checker struct {
 	nodes  []*node
 	found  []trace.Violation
 	inputs uint64
-	more   bool // the nodes have more on top of the protocol than the scenario says: nothing is compared
+	more   bool // the nodes of a simulation have more on top of the protocol than its scenario says: nothing is compared
 }
 
 // node is one machine and what its last step did that the trace has not shown yet.
@@ -46,7 +46,7 @@ func New(h *trace.Header) (*Checker, error) {
 		return nil, err
 	}
 	c := &Checker{header: h, cfg: cfg, nodes: make([]*node, h.World)}
-	c.make = func(s core.Setup) (core.Machine, error) { return core.New(s) }
+	c.make = constructor(h)
 	for i := range c.nodes {
 		c.nodes[i] = &node{}
 	}
@@ -58,7 +58,7 @@ func (c *Checker) Observe(ev *trace.Event) {
 	if ev.Node < 0 || ev.Node >= len(c.nodes) {
 		return
 	}
-	if c.more = c.more || ev.Kind == trace.Call && (ev.Call.Op == "send" || ev.Call.Op == "receive" || ev.Call.Op == "split"); c.more {
+	if c.more = c.more || c.header.Source != real1 && talks(ev); c.more {
 		c.found, c.inputs = nil, 0
 		return
 	}
@@ -71,11 +71,16 @@ func (c *Checker) Observe(ev *trace.Event) {
 	case trace.Input:
 		c.inputs++
 		c.input(n, ev)
-	case trace.Send, trace.Deliver, trace.Suspect, trace.Trust, trace.Install, trace.Told, trace.End, trace.Panic:
+	case trace.Send, trace.Deliver, trace.Suspect, trace.Trust, trace.Install, trace.Told, trace.End, trace.Panic, trace.Call:
 		c.compare(n, ev)
 	default:
 		// Nothing that a machine's step shows.
 	}
+}
+
+// talks tells whether a line shows a communicator: of a simulation that is fed no scenario has one.
+func talks(ev *trace.Event) bool {
+	return ev.Kind == trace.Call && (ev.Call.Op == "send" || ev.Call.Op == "receive" || ev.Call.Op == "split")
 }
 
 // Inputs is how many inputs were fed.
@@ -195,6 +200,8 @@ func lineOf(ev *trace.Event) line {
 		l.text = fmt.Sprintf("%s %q", ev.Why, ev.Error)
 	case trace.Panic:
 		l.text = ev.Error
+	case trace.Call:
+		l.text = fmt.Sprintf("%+v", *ev.Call)
 	default:
 	}
 	return l

@@ -20,8 +20,10 @@ type caller struct {
 type openCall struct {
 	id, n uint64
 	op    core.CallOp
-	line  uint64 // of its start
+	line  uint64 // of its start; 0: it has none
 	comm  uint64 // as it named it
+	quiet bool   // it was made on another communicator than the view's
+	bytes bool   // what it works on are elements, not one number
 }
 
 // callOps bounds the numbers of calls.
@@ -58,18 +60,26 @@ func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cau
 		return cause
 	}
 	c := r.caller(node)
+	if in.Comm != 0 && in.Call.Collective() { // its members are others than the view's, and no property judges it
+		c.open = append(c.open, openCall{id: in.ID, op: in.Call, quiet: true})
+		return cause
+	}
 	n := &c.made[in.Call]
 	*n++
 	r.call = trace.Operation{Op: in.Call.String(), Phase: "start", N: *n, Epoch: uint64(epoch)}
 	if in.Call == core.CallAllReduce || in.Call == core.CallWrite {
 		r.call.Value = quote(strconv.FormatInt(in.Value, 10))
 	}
-	if in.Call == core.CallSend || in.Call == core.CallReceive {
+	elements := in.Body != "" && in.Call.Collective()
+	switch {
+	case elements:
+		r.call.Value = quote(brief(in.Body))
+	case in.Call == core.CallSend || in.Call == core.CallReceive:
 		r.call.Value = envelopeText(in.Call, in.Comm, in.Body, false)
 	}
 	r.ev.Call = &r.call
 	line := r.emit(t, node, trace.Call, cause)
-	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line, comm: in.Comm})
+	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line, comm: in.Comm, bytes: elements})
 	return line
 }
 
@@ -81,19 +91,30 @@ func (r *Recorder) Done(t int64, node int, d *core.Done, epoch core.Epoch, cause
 		return
 	}
 	o := r.caller(node).close(d)
+	if o.quiet {
+		return
+	}
 	if cause == 0 {
 		cause = o.line
 	}
 	r.call = trace.Operation{Op: d.Call.String(), Phase: "end", N: o.n, Epoch: uint64(epoch), Error: d.Err}
 	switch {
-	case d.Result == "":
-	case d.Call == core.CallReceive:
+	case o.bytes && d.Err == "":
+		r.call.Value = quote(brief(d.Result))
+	case d.Call == core.CallReceive && d.Err == "":
 		r.call.Value = envelopeText(d.Call, o.comm, d.Result, true)
-	default:
+	case d.Result != "":
 		r.call.Value = quote(d.Result)
 	}
 	r.ev.Call = &r.call
 	r.emit(t, node, trace.Call, cause)
+}
+
+// brief stands for elements: equal ones have an equal text, and it is no number that could be part of a sum.
+func brief(elements string) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(elements)) // a hash never fails
+	return fmt.Sprintf("%d bytes, %016x", len(elements), h.Sum64())
 }
 
 // close takes a call out of those in flight; the zero openCall if it is not among them.

@@ -7,7 +7,7 @@ type Envelope struct {
 	From Rank   // the sender's; in a CallReceive NoRank stands for any
 	To   Rank   // the receiver's
 	Node NodeID // the sender's number, which a later view does not change
-	Tag  int32  // from 0
+	Tag  int32  // from 0 to comm.TagMax
 	Data string
 }
 

@@ -3,6 +3,7 @@ package comm
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"nexarsim/core"
@@ -21,6 +22,9 @@ import (
 
 // EnvelopeMax bounds the data of one message, in bytes: a driver carries it in one frame.
 const EnvelopeMax = 32 << 10
+
+// TagMax is the highest tag: a frame carries it plus one in 31 bits.
+const TagMax = math.MaxInt32 - 1
 
 // keptPerMember bounds what a communicator keeps of each sender that no receive has asked for.
 const keptPerMember = 4
@@ -163,8 +167,8 @@ func check(c *communicator, op core.CallOp, e *core.Envelope) error {
 	switch {
 	case len(e.Data) > EnvelopeMax:
 		return fmt.Errorf("%d bytes: expected at most %d", len(e.Data), EnvelopeMax)
-	case e.Tag < 0:
-		return fmt.Errorf("tag %d: expected 0 or more", e.Tag)
+	case e.Tag < 0 || e.Tag > TagMax:
+		return fmt.Errorf("tag %d: expected 0 to %d", e.Tag, TagMax)
 	case peer == core.NoRank && op == core.CallReceive:
 	case peer < 0 || int(peer) >= len(c.members):
 		return fmt.Errorf("rank %d in a world of %d: expected 0 to %d%s", peer, len(c.members), len(c.members)-1, any)
@@ -233,7 +237,7 @@ func (k *Stack) about(kind core.Kind, c *communicator, tag int32, number uint32)
 func (k *Stack) takeTagged(now core.Instant, c *communicator, from core.Rank, m *core.Message, out *core.Effects) outcome {
 	tag, number := int32(m.Ballot.Coordinator), m.Ballot.Round
 	switch {
-	case from == core.NoRank || tag < 0 || number == 0:
+	case from == core.NoRank || tag < 0 || tag > TagMax || number == 0:
 		return dropped
 	case m.Kind == Tagged:
 		return k.takeLetter(c, from, tag, number, m.Body, out)

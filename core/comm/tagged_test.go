@@ -392,7 +392,8 @@ func TestMessagesRefused(t *testing.T) {
 		{core.Input{Call: core.CallSend, Body: core.Envelope{To: core.NoRank}.Encode()}, "send: rank -1 in a world of 2: expected 0 to 1"},
 		{core.Input{Call: core.CallReceive, Body: core.Envelope{From: 2}.Encode()}, "receive: rank 2 in a world of 2: expected 0 to 1, or NoRank for any"},
 		{core.Input{Call: core.CallSend, Body: core.Envelope{Data: strings.Repeat("x", EnvelopeMax+1)}.Encode()}, "send: 32769 bytes: expected at most 32768"},
-		{core.Input{Call: core.CallReceive, Body: core.Envelope{Tag: -1}.Encode()}, "receive: tag -1: expected 0 or more"},
+		{core.Input{Call: core.CallReceive, Body: core.Envelope{Tag: -1}.Encode()}, "receive: tag -1: expected 0 to 2147483646"},
+		{core.Input{Call: core.CallSend, Body: core.Envelope{Tag: TagMax + 1}.Encode()}, "send: tag 2147483647: expected 0 to 2147483646"},
 		{core.Input{Call: core.CallReceive, Comm: 5, Body: core.Envelope{}.Encode()}, "communicator 0000000000000005 is none of epoch 0"},
 	} {
 		if d := w.result(0, w.call(0, c.in)); d.Err != c.want {

@@ -11,7 +11,7 @@ RUNS     ?= 100
 SEED     ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fuzz sweep explore validate cluster cluster-runs findings ladder golden bench cover vuln ci
+.PHONY: help build test race lint fmt fuzz sweep explore validate cluster cluster-runs load findings ladder golden bench cover vuln ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ cluster: build ## four processes over QUIC, one of them killed
 
 cluster-runs: ## RUNS runs of real processes that are killed, stopped and cut off at random, from SEED on
 	go test -count=1 -timeout 60m -v -run '^TestDrawnRuns$$' ./internal/cluster -runs $(RUNS) -seed $(SEED)
+
+load: build ## each workload for a minute on real processes, under random kills, stops and cuts
+	for w in barrier allreduce register; do $(NEXARSIM) cluster --world 8 --duration 60s --random --workload $$w || exit; done
 
 findings: ## rewrite docs/findings.md and testdata/capsules/README.md from the capsules and testdata/ladder.json
 	go test ./internal/corpus -update

@@ -294,3 +294,35 @@ func TestRecoveryDoesNotWaitForElements(t *testing.T) {
 		t.Errorf("the survivors' calls ended after %v", took)
 	}
 }
+
+// TestCallsEndWithTheGroup: a call ends when this member's part in the group does, by whatever way.
+func TestCallsEndWithTheGroup(t *testing.T) {
+	abort := patient()
+	abort.Policy = core.AbortAll
+	for _, s := range []struct {
+		name string
+		cfg  core.Config
+		end  func(groups []*realnet.Group)
+		says string
+	}{
+		{"shutdown", patient(), func(groups []*realnet.Group) { _ = groups[0].Shutdown(context.Background()) }, "shutdown"},
+		{"close", patient(), func(groups []*realnet.Group) { groups[0].Close() }, ""},
+		{"abort", abort, func(groups []*realnet.Group) { groups[2].Close() }, "aborted"},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			groups := newSetup(t, 3, s.cfg).join(t)
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			defer cancel()
+			c := groups[0].Communicator()
+			errs := make(chan error)
+			go func() { errs <- realnet.AllReduce(ctx, c, make([]float64, 100_000), comm.Sum) }()
+			s.end(groups)
+			for _, err := range []error{<-errs, c.Barrier(ctx)} {
+				var g *realnet.ViewGoneError
+				if !errors.Is(err, realnet.ErrClosed) && (!errors.As(err, &g) || g.Ended != s.says) {
+					t.Errorf("%v: expected the end of the group, by %q", err, s.says)
+				}
+			}
+		})
+	}
+}

@@ -93,22 +93,12 @@ func exchange[T Element](ctx context.Context, c *Communicator, op core.CallOp, d
 		return nil, &CallError{op, fmt.Sprintf("%v: %d bytes: expected at most %d", op, bytes, bulkLimit)}
 	}
 	if bytes < bulkMin {
-		r.Elements = encode(make([]byte, bytes), data)
+		r.Elements = encoded(data)
 		a, err := c.call(ctx, core.Input{Call: op, Body: r.Encode()}, nil)
 		return []byte(a.done.Result), err
 	}
 	r.Bulk, r.Count = true, len(data)
-	buffer, from, to := layout(op, bytes, n, int(c.rank))
-	switch op {
-	case core.CallAllGather:
-		encode(buffer[from:to], data)
-	case core.CallAllToAll:
-		encode(buffer, data)
-		part := bytes / n
-		copy(buffer[from+int(c.rank)*part:], buffer[int(c.rank)*part:][:part])
-	default:
-		encode(buffer, data)
-	}
+	buffer, from, to := layout(op, data, n, int(c.rank))
 	for old := c.g.bulkMax.Load(); old < int64(len(buffer)) && !c.g.bulkMax.CompareAndSwap(old, int64(len(buffer))); old = c.g.bulkMax.Load() {
 		// Another call has raised it in between.
 	}
@@ -116,25 +106,27 @@ func exchange[T Element](ctx context.Context, c *Communicator, op core.CallOp, d
 	if err != nil {
 		return nil, err
 	}
-	if op == core.CallAllGather {
-		return a.elements, nil
-	}
 	return a.elements[from:to], nil
 }
 
-// layout is a bulk operation's buffer, as comm.Plan has it, and where its result lies; of an all-gather, where this rank's
-// elements do.
-func layout(op core.CallOp, bytes, n, rank int) (buffer []byte, from, to int) {
+// layout is a bulk operation's buffer with this rank's elements, as comm.Plan has it, and where its result lies.
+func layout[T Element](op core.CallOp, data []T, n, rank int) (buffer []byte, from, to int) {
+	bytes := len(data) * sizeOf[T]()
+	part := bytes / n
 	switch op {
 	case core.CallAllGather:
-		return make([]byte, n*bytes), rank * bytes, (rank + 1) * bytes
-	case core.CallReduceScatter:
-		part := bytes / n
-		return make([]byte, bytes), rank * part, (rank + 1) * part
+		buffer = make([]byte, n*bytes)
+		encode(buffer[rank*bytes:], data)
+		return buffer, 0, n * bytes
 	case core.CallAllToAll:
-		return make([]byte, 2*bytes), bytes, 2 * bytes
+		buffer = make([]byte, 2*bytes)
+		encode(buffer, data)
+		copy(buffer[bytes+rank*part:], buffer[rank*part:][:part])
+		return buffer, bytes, 2 * bytes
+	case core.CallReduceScatter:
+		return encoded(data), rank * part, (rank + 1) * part
 	}
-	return make([]byte, bytes), 0, bytes
+	return encoded(data), 0, bytes
 }
 
 func typeOf[T Element]() comm.Type {
@@ -162,6 +154,14 @@ func encode[T Element](to []byte, data []T) []byte {
 		panic(fmt.Sprintf("encode %d elements into %d bytes: %d, %v", len(data), len(to), n, err)) // every buffer has room
 	}
 	return to
+}
+
+// encoded is elements in memory of their own.
+func encoded[T Element](data []T) []byte {
+	if littleEndian {
+		return append([]byte(nil), bytesOf(data)...) // memory that is written at once is not cleared before
+	}
+	return encode(make([]byte, len(data)*sizeOf[T]()), data)
 }
 
 // decode is the inverse.

@@ -57,7 +57,7 @@ func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cau
 		return cause
 	}
 	c := r.caller(node)
-	if in.Comm != 0 { // its members are others than the view's, and no property judges it
+	if in.Comm != 0 && in.Call.Collective() { // its members are others than the view's, and no property judges it
 		c.open = append(c.open, openCall{id: in.ID, op: in.Call, quiet: true})
 		return cause
 	}
@@ -67,12 +67,13 @@ func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cau
 	if in.Call == core.CallAllReduce || in.Call == core.CallWrite {
 		r.call.Value = quote(strconv.FormatInt(in.Value, 10))
 	}
-	if in.Body != "" {
+	elements := in.Body != "" && in.Call.Collective()
+	if elements {
 		r.call.Value = quote(brief(in.Body))
 	}
 	r.ev.Call = &r.call
 	line := r.emit(t, node, trace.Call, cause)
-	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line, bytes: in.Body != ""})
+	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line, bytes: elements})
 	return line
 }
 

@@ -44,7 +44,7 @@ func (w *world) numberBox(box outbox) uint32 {
 	for _, m := range box {
 		w.buf = binary.LittleEndian.AppendUint64(w.buf, w.mails.at(m).hash)
 	}
-	return w.boxes.number(w.buf, func() outbox { return slices.Clone(box) })
+	return w.boxes.recalled(&w.boxed, w.buf, func() outbox { return slices.Clone(box) })
 }
 
 func (w *world) sortBox(box outbox) {

@@ -52,6 +52,7 @@ type world struct {
 	actsFor State
 	hasActs bool
 
+	boxed    memo // hash to box
 	steps    memo // (cell, input) to outcome
 	outcomes []outcome
 	fates    memo // (receiver's cell, mail)

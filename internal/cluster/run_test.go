@@ -202,7 +202,7 @@ config: {heartbeat_interval: 50ms, heartbeat_timeout: 500ms, recovery_timeout: 5
 duration: 1s
 settle: 12s
 faults:
-  - {at: 2s, crash: [3]}
+  - {at: 4s, crash: [3]}
 `, 0, "quorum", 1)
 	r.passes(t)
 	if r.res.Stalls < 3 || r.res.Longest < dozeFor/2 {

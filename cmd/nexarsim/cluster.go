@@ -262,6 +262,9 @@ func (a *app) runCluster(f *clusterFlags, plan *cluster.Plan, arg string) error 
 			return err
 		}
 	}
+	if err := j.machineAtFault(); err != nil {
+		return err
+	}
 	doc, judged := j.document(f, time.Since(start))
 	a.code = doc.Exit
 	if f.asDoc {
@@ -269,6 +272,18 @@ func (a *app) runCluster(f *clusterFlags, plan *cluster.Plan, arg string) error 
 	}
 	a.tellCluster(j, doc, judged, arg)
 	return nil
+}
+
+// machineAtFault refuses to blame fail-stop for what it does not promise: it assumes that nobody suspects a live member, and
+// here one was suspected although no act of the plan does that.
+func (j *judgedCluster) machineAtFault() error {
+	if j.plan.Protocol != "fail-stop" || j.res.Doubt == "" || !j.plan.Accurate() || len(j.verdict.Violations) == 0 {
+		return nil
+	}
+	return &errHarness{
+		err:  fmt.Errorf("undecided: %s; fail-stop assumes that this never happens, and the machine made it happen", j.res.Doubt),
+		hint: "use a quieter machine, or a longer config.heartbeat_timeout",
+	}
 }
 
 // makeCluster runs the members and writes the merged trace.
@@ -350,7 +365,9 @@ func (j *judgedCluster) judge(merged string, out *outFile) error {
 		}
 		judge.Observe(&ev)
 		cores.Observe(&ev)
-		j.story.Observe(&ev)
+		if !j.res.Machine(&ev) { // the story has the acts, and tells at its end how busy the machine was
+			j.story.Observe(&ev)
+		}
 		j.times.observe(&ev)
 		if err := w.Write(&ev); err != nil {
 			return err
@@ -383,6 +400,7 @@ func (j *judgedCluster) document(f *clusterFlags, elapsed time.Duration) (*clust
 		VirtualMS: j.res.End / 1e6, ElapsedMS: elapsed.Milliseconds(), Missing: judged.Missing, Unfired: append([]string{}, j.res.Unfired...), Trace: f.trace,
 	}}
 	doc.Delay, doc.Recoveries = j.times.delay(), j.times.recoveries()
+	doc.Stalls, doc.StallMax = j.res.Stalls, j.res.Longest.Microseconds()
 	doc.SetVerdict(&j.verdict)
 	facts := report.Facts{Malformed: len(doc.Malformed) > 0, Judged: []expect.Judgement{judged}}
 	doc.Exit = facts.Code()

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
@@ -77,6 +78,7 @@ func (a *app) node(f *nodeFlags, args []string) error {
 	}
 	switch {
 	case f.launched:
+		signal.Ignore(os.Interrupt) // ^C goes to all processes of a terminal: the launcher ends its members
 		if err := cluster.Serve(a.stdin, a.stdout, a.stderr); err != nil {
 			return &errHarness{err: err}
 		}

@@ -51,7 +51,7 @@ func (l *launcher) gather(ctx context.Context, until time.Time, who []int, take 
 	for len(left) > 0 {
 		select {
 		case n := <-l.news:
-			if err := l.fault(&n); err != nil {
+			if err := l.hear(&n); err != nil {
 				return err
 			}
 			if n.report == nil {

@@ -48,6 +48,8 @@ const (
 	suspectLine = `{"seq":%d,"cause":%d,"t":%d,"node":%d,"ev":"suspect","peer":%d}` + "\n"
 )
 
+// TestMergeOrder: by time, a send before its deliveries; who was killed has died after its own last line, whenever the
+// launcher noted the deed.
 func TestMergeOrder(t *testing.T) {
 	zero := fmt.Sprintf(sendLine, 1, 5, 0, 1, 0) + fmt.Sprintf(deliverLine, 2, 7, 0, 1, 1) + fmt.Sprintf(suspectLine, 3, 2, 7, 0, 1)
 	one := fmt.Sprintf(deliverLine, 1, 5, 1, 0, 0) + fmt.Sprintf(sendLine, 2, 7, 1, 0, 1) + fmt.Sprintf(sendLine, 3, 9, 1, 0, 3)
@@ -57,10 +59,10 @@ func TestMergeOrder(t *testing.T) {
 	}
 	want := `1<0 t=5 node 0 send 0
 2<1 t=5 node 1 deliver 0
-3<0 t=7 node 1 crash 0
-4<0 t=7 node 1 send 1
-5<4 t=7 node 0 deliver 1
-6<5 t=7 node 0 suspect 0
+3<0 t=7 node 1 send 1
+4<3 t=7 node 0 deliver 1
+5<4 t=7 node 0 suspect 0
+6<0 t=8 node 1 crash 0
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)

@@ -231,6 +231,12 @@ func (p *Plan) links() bool {
 	})
 }
 
+// Accurate tells whether nothing in the plan makes a member suspect one that lives: deaths, and what applications do. Where
+// one is suspected all the same, the machine did it.
+func (p *Plan) Accurate() bool {
+	return !p.links() && !slices.ContainsFunc(p.acts, func(a act) bool { return a.Kind == scenarios.ActPause })
+}
+
 // IDs names the members.
 func (p *Plan) IDs() []string {
 	ids := make([]string, p.World)

@@ -126,8 +126,8 @@ func (p *process) listen(out io.Reader, all chan<- news) {
 		all <- news{node: p.node, report: r}
 	}
 	err := p.cmd.Wait()
-	close(p.exited)
 	all <- news{node: p.node, exit: err, exited: true}
+	close(p.exited) // last: whoever waits for it may stop listening
 }
 
 // tell gives an order. It never waits: an order is far smaller than a pipe, and one to a dead process is lost.

@@ -37,9 +37,13 @@ type Result struct {
 	Steps    uint64 // inputs of members, and beginnings and ends of acts
 	Messages uint64
 	Installs uint64
-	Unfired  []string // acts whose moment never came
-	Calls    uint64   // that the members' applications were told to make
+	Unfired  []string      // acts whose moment never came
+	Stalls   int           // how often a process had to wait for the machine for so long that the trace shows it as a pause or a slowness
+	Longest  time.Duration // of these
+	Doubt    string        // the first suspicion of a member that lived; "" if there was none
+	Calls    uint64        // that the members' applications were told to make
 	Closings []Closing
+	waits    map[wait]bool
 }
 
 // certificateTime is how long a run's certificates are good for.
@@ -53,8 +57,9 @@ type launcher struct {
 	proxies []*proxy
 	all     []*process
 	news    chan news
-	lines   []trace.Event // what the launcher has done
-	fired   []bool        // by act of the plan
+	lines   []trace.Event   // what the launcher has done
+	stalls  map[int][]stall // by node, and launched
+	fired   []bool          // by act of the plan
 	load    *load
 	closed  []Closing
 	origin  int64
@@ -66,8 +71,19 @@ type launcher struct {
 func Run(ctx context.Context, spec Spec) (*Result, error) {
 	l := &launcher{spec: &spec, plan: spec.Plan, net: newNetwork(spec.Plan.World), news: make(chan news), done: make(chan struct{})}
 	l.fired = make([]bool, len(spec.Plan.acts))
+	own := make(chan []stall, 1)
+	over := make(chan struct{})
+	go func() {
+		var list []stall
+		watchStalls(over, func(s stall) { list = append(list, s) })
+		own <- list
+	}()
 	l.load = newLoad(l)
 	end, err := l.run(ctx)
+	close(over)
+	for _, s := range <-own {
+		l.stalled(launched, s)
+	}
 	l.close()
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", spec.Plan.Scenario.Name, err)
@@ -108,7 +124,8 @@ func (l *launcher) close() {
 		defer close(drained)
 		for {
 			select {
-			case <-l.news:
+			case n := <-l.news:
+				_ = l.hear(&n) // how members end is no part of the run
 			case <-l.done:
 				return
 			}
@@ -138,7 +155,7 @@ func (l *launcher) await(ctx context.Context, what string, take func(node int, r
 	for left := len(l.all); left > 0; {
 		select {
 		case n := <-l.news:
-			if err := l.fault(&n); err != nil {
+			if err := l.hear(&n); err != nil {
 				return err
 			}
 			if n.report != nil && take(n.node, n.report) {
@@ -151,9 +168,12 @@ func (l *launcher) await(ctx context.Context, what string, take func(node int, r
 	return nil
 }
 
-// fault is what a member did wrong as a process.
-func (l *launcher) fault(n *news) error {
+// hear takes what every part of a run wants to know. An error is what a member did wrong as a process.
+func (l *launcher) hear(n *news) error {
 	p := l.all[n.node]
+	if n.report != nil && n.report.Stall != nil {
+		l.stalled(n.node, *n.report.Stall)
+	}
 	switch {
 	case n.report != nil && n.report.Fail != "":
 		return fmt.Errorf("node %d: %s", n.node, n.report.Fail)
@@ -331,7 +351,7 @@ func (l *launcher) wait(ctx context.Context, until time.Duration) (triggered, no
 	for {
 		select {
 		case n := <-l.news:
-			if err := l.fault(&n); err != nil {
+			if err := l.hear(&n); err != nil {
 				return -1, 0, err
 			}
 			switch r := n.report; {
@@ -352,6 +372,8 @@ func (l *launcher) wait(ctx context.Context, until time.Duration) (triggered, no
 // heard takes a report that nobody waits for.
 func (l *launcher) heard(node int, r *report) {
 	switch {
+	case r.Trigger != nil:
+		l.all[node].tell(&order{Go: true}) // too late for its act
 	case r.Install > 0 && l.spec.Notice != nil:
 		l.spec.Notice(node, r.Install)
 	case r.Done != nil:

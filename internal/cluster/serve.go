@@ -166,7 +166,9 @@ func (s *server) join(j *joinOrder) error {
 	if s.file, err = os.OpenFile(j.Record, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
 		return err
 	}
-	s.group.Record(s.file)
+	stalled := func(found stall) { s.report(&report{Stall: &found}) }
+	s.group.Record(&stallWriter{s.file, stalled})
+	s.wait.Go(func() { watchStalls(s.ended, stalled) })
 	s.wait.Go(s.follow)
 	s.wait.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), connectTime)

@@ -54,6 +54,7 @@ type report struct {
 	Up      bool         `json:"up,omitempty"`      // it has a connection to every member, and so has everybody
 	Install uint64       `json:"install,omitempty"` // the epoch that it has installed
 	Trigger *int         `json:"trigger,omitempty"` // this act's moment has come; the member waits until it was done
+	Stall   *stall       `json:"stall,omitempty"`   // it did not run for so long
 	Fail    string       `json:"fail,omitempty"`    // it cannot take part
 
 	Done   *doneReport   `json:"done,omitempty"`

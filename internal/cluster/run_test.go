@@ -218,7 +218,7 @@ faults:
 	}
 	var ev trace.Event
 	for err = d.Next(&ev); err == nil; err = d.Next(&ev) {
-		if ev.Kind != trace.Pause && ev.Kind != trace.Resume {
+		if !r.res.Machine(&ev) {
 			j.Observe(&ev)
 		}
 	}

@@ -79,6 +79,7 @@ var exempt = []struct {
 	{"sim", "shrink.go", concurrency, "whoever asked may end it early: a context, and no goroutine"},
 	{"sim", "double*.go", concurrency, "a second run of one seed, beside the first"},
 	{"sim/explore", "intern.go", concurrency, "the parts of states are shared by the workers of a search, each part the same whoever makes it"},
+	{"sim/explore", "claims.go", concurrency, "the workers of a search check its claims too; what they find is merged by kind, whoever finds it"},
 	{"sim/explore", "explore.go", concurrency, "a search can be interrupted: it takes a context"},
 	{"sim/explore", "pct.go", concurrency, "random runs can be interrupted: they take a context"},
 	{"sim/explore", "capsuleshrink.go", concurrency, "shrinking can be interrupted: it takes a context"},

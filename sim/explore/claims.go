@@ -115,7 +115,7 @@ func share(all []*claimant, cells uint32, do func(*claimant, uint32)) {
 func merge(all []*claimant) []doubt {
 	texts := map[core.Kind]string{}
 	for _, c := range all {
-		for about, text := range c.doubts {
+		for about, text := range c.doubts { // unordered: of each kind the first text is taken
 			if first, ok := texts[about]; !ok || text < first {
 				texts[about] = text
 			}

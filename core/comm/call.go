@@ -99,6 +99,7 @@ func (k *Stack) start(now core.Instant, on *communicator, c *call, out *core.Eff
 	if op.plan.Algorithm == RecursiveDoubling {
 		op.history = sized(op.history, op.plan.Steps()*len(op.buffer))
 	}
+	k.tell(on)
 	k.advance(now, on, out)
 }
 

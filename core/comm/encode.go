@@ -12,7 +12,7 @@ import (
 func (k *Stack) Clone() core.Machine {
 	c := *k
 	c.inner = k.inner.Clone()
-	c.slab = strings.Builder{}
+	c.slab, c.begun = strings.Builder{}, nil
 	c.held, c.queue, c.comms = slices.Clone(k.held), slices.Clone(k.queue), slices.Clone(k.comms)
 	for i := range c.comms {
 		c.comms[i].op.own()

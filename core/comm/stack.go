@@ -57,6 +57,7 @@ type Stack struct {
 	due    [timerCount]core.Instant
 	slab   strings.Builder // the segments sent last: one allocation for hundreds of them
 	last   core.Instant    // of the last step
+	begun  []Running       // in the last step, for a driver; no part of the state
 	counts Counts
 }
 
@@ -101,7 +102,7 @@ func (k *Stack) KindName(kind core.Kind) string {
 
 // Step gives the stack one input: the communicator's own, or the machine's below.
 func (k *Stack) Step(now core.Instant, in *core.Input, out *core.Effects) {
-	k.last = now
+	k.last, k.begun = now, k.begun[:0]
 	switch {
 	case in.Kind == core.InDeliver && in.Msg.Kind >= Data && in.Msg.Kind < kindEnd:
 		k.deliver(now, in, out)

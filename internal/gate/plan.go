@@ -168,7 +168,7 @@ settle: 6s
 faults:
   - {at: 500ms, cut: [{from: 3, to: 1}], for: 4s}
 `},
-	{[]string{"quorum"}, `name: half-stopped
+	{[]string{"quorum"}, `name: all-but-one-stopped
 world: 4
 config: {heartbeat_interval: 200ms, heartbeat_timeout: 2s, recovery_timeout: 4s}
 duration: 1s

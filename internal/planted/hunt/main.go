@@ -1,0 +1,114 @@
+// Command hunt plants each defect of the hunt into a build of itself, which searches for it and sweeps for it, and keeps
+// what it measures. What the file has already of a defect with the same edits stays; defects that are named are hunted
+// anew.
+//
+//	go run ./internal/planted/hunt testdata/hunt.json [DEFECT...]
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+
+	"nexarsim/internal/planted"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "hunt:", err)
+		os.Exit(1)
+	}
+}
+
+// measure is what the program calls its own build with.
+const measure = "-measure"
+
+func run(args []string) error {
+	ctx := context.Background()
+	switch {
+	case len(args) == 2 && args[0] == measure:
+		h, err := planted.Measure(ctx, args[1])
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(h)
+	case len(args) == 0:
+		return fmt.Errorf("expected the file of the hunt, and defects to hunt anew")
+	}
+	return hunt(ctx, args[0], args[1:])
+}
+
+// hunt brings the file up to date, part by part, so that it can be stopped at any moment.
+func hunt(ctx context.Context, file string, anew []string) error {
+	old, err := planted.ReadHunts(file)
+	if err != nil {
+		return err
+	}
+	all, err := begin(old, anew)
+	if err != nil {
+		return err
+	}
+	for _, part := range planted.Parts {
+		for i := range all {
+			if all[i].Has(part) {
+				continue
+			}
+			if err := one(ctx, &all[i], part); err != nil {
+				return fmt.Errorf("%s, %s: %w", all[i].Name, part, err)
+			}
+			fmt.Printf("%s: %s\n", all[i].Name, part)
+			if err := planted.WriteHunts(file, all); err != nil {
+				return err
+			}
+		}
+	}
+	return planted.WriteHunts(file, all)
+}
+
+// begin is the defects with what is kept of them.
+func begin(old []planted.Hunt, anew []string) (all []planted.Hunt, err error) {
+	for _, d := range planted.Hunted() {
+		h := planted.Hunt{Name: d.Name, Edits: d.Hash()}
+		at := slices.IndexFunc(old, func(o planted.Hunt) bool { return o.Name == h.Name && o.Edits == h.Edits })
+		if at >= 0 && !slices.Contains(anew, d.Name) {
+			h = old[at]
+		}
+		all = append(all, h)
+	}
+	for _, name := range anew {
+		if !slices.ContainsFunc(all, func(h planted.Hunt) bool { return h.Name == name }) {
+			return nil, fmt.Errorf("%s: no such defect", name)
+		}
+	}
+	return all, nil
+}
+
+// one builds this program with a defect and has it make a part.
+func one(ctx context.Context, h *planted.Hunt, part string) error {
+	dir, err := os.MkdirTemp("", "hunt-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	defects := planted.Hunted()
+	d := &defects[slices.IndexFunc(defects, func(d planted.Defect) bool { return d.Name == h.Name })]
+	program, err := planted.Build(ctx, ".", dir, d.Edits, "./internal/planted/hunt")
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, program, measure, part)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return err
+	}
+	made := new(planted.Hunt)
+	if err := json.Unmarshal(out, made); err != nil {
+		return err
+	}
+	h.Take(made, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+	return nil
+}

@@ -68,8 +68,11 @@ type Count struct {
 	Runs     uint64 `json:"runs"`
 }
 
-// SweepRuns is how many runs a sweep of the hunt makes.
-const SweepRuns = 100_000
+// SweepRuns is how many runs a sweep of the hunt makes; piece of them at a time, so that it can be stopped.
+const (
+	SweepRuns = 100_000
+	piece     = 20_000
+)
 
 const (
 	huntWorkers = 2
@@ -105,42 +108,81 @@ func (d *Defect) Hash() string {
 // Parts is what a hunt consists of, in the order in which it is made.
 var Parts = []string{"explored", "random", "all"}
 
-// Measure makes a part of the hunt for the defect that this very program was built with. Seconds are left to whoever
-// started the program.
-func Measure(ctx context.Context, part string) (h *Hunt, err error) {
+// Measure makes a part of the hunt for the defect that this very program was built with; of a sweep the runs that come after
+// those that there are. Seconds are left to whoever started the program.
+func Measure(ctx context.Context, part string, runs uint64) (h *Hunt, err error) {
 	h = new(Hunt)
 	switch part {
 	case "explored":
 		h.Explored, err = search(ctx)
 	case "random":
-		h.Random, err = sweep(ctx, randomScenarios())
+		h.Random, err = sweep(ctx, randomScenarios(), runs)
 	case "all":
-		h.All, err = sweep(ctx, builtinScenarios())
+		h.All, err = sweep(ctx, builtinScenarios(), runs)
 	default:
 		err = fmt.Errorf("%s: expected one of %v", part, Parts)
 	}
 	return h, err
 }
 
-// Has tells whether a part has been made.
-func (h *Hunt) Has(part string) bool {
-	return part == "explored" && h.Explored != nil || part == "random" && h.Random != nil || part == "all" && h.All != nil
+// Runs is how many runs of a part there are; complete tells whether it has all it needs.
+func (h *Hunt) Runs(part string) (runs uint64, complete bool) {
+	s := h.Random
+	switch part {
+	case "explored":
+		return 0, h.Explored != nil
+	case "all":
+		s = h.All
+	}
+	if s == nil {
+		return 0, false
+	}
+	return s.Runs, s.Runs >= SweepRuns
 }
 
-// Take adds a part that was made in a process of its own, with the processor time that it took.
+// Take adds what was made in a process of its own, with the processor time that it took.
 func (h *Hunt) Take(part *Hunt, took time.Duration) {
 	seconds := float64(took.Round(100*time.Millisecond)) / float64(time.Second)
-	switch {
-	case part.Explored != nil:
+	if part.Explored != nil {
 		h.Explored = part.Explored
 		h.Explored.Seconds = seconds
-	case part.Random != nil:
-		h.Random = part.Random
-		h.Random.Seconds = seconds
-	case part.All != nil:
-		h.All = part.All
-		h.All.Seconds = seconds
 	}
+	h.Random = h.Random.with(part.Random, seconds)
+	h.All = h.All.with(part.All, seconds)
+}
+
+// with is a sweep with later runs.
+func (s *Sweep) with(more *Sweep, seconds float64) *Sweep {
+	if more == nil {
+		return s
+	}
+	if s == nil {
+		s = &Sweep{Scenarios: more.Scenarios}
+	}
+	sum := *s
+	sum.Runs += more.Runs
+	sum.Shown += more.Shown
+	sum.Seconds = float64(int64(10*(sum.Seconds+seconds)+0.5)) / 10
+	if sum.First == 0 {
+		sum.First = more.First
+	}
+	sum.Broken = nil
+	for _, p := range checker.Properties {
+		if n := s.broke(p) + more.broke(p); n > 0 {
+			sum.Broken = append(sum.Broken, Count{p, n})
+		}
+	}
+	return &sum
+}
+
+// broke is how many runs broke a property.
+func (s *Sweep) broke(property string) uint64 {
+	for _, c := range s.Broken {
+		if c.Property == property {
+			return c.Runs
+		}
+	}
+	return 0
 }
 
 // search goes through the worlds until one shows something.
@@ -200,14 +242,15 @@ func randomScenarios() []*scenarios.Scenario {
 	return slices.DeleteFunc(builtinScenarios(), func(sc *scenarios.Scenario) bool { return !strings.HasPrefix(sc.Name, "random-") })
 }
 
-// sweep makes the runs and counts those that show what their scenario does not expect.
-func sweep(ctx context.Context, all []*scenarios.Scenario) (*Sweep, error) {
-	s := &Sweep{Scenarios: len(all), Runs: SweepRuns}
+// sweep makes runs from a number on, and counts those that show what their scenario does not expect.
+func sweep(ctx context.Context, all []*scenarios.Scenario, from uint64) (*Sweep, error) {
+	s := &Sweep{Scenarios: len(all), Runs: min(piece, SweepRuns-from)}
 	var next atomic.Uint64
+	next.Store(from)
 	var wait sync.WaitGroup
 	var parts [huntWorkers]tally
 	for i := range parts {
-		wait.Go(func() { parts[i].make(ctx, all, &next) })
+		wait.Go(func() { parts[i].make(ctx, all, &next, from+s.Runs) })
 	}
 	wait.Wait()
 	var sum tally
@@ -233,11 +276,11 @@ type tally struct {
 	err          error
 }
 
-func (t *tally) make(ctx context.Context, all []*scenarios.Scenario, next *atomic.Uint64) {
+func (t *tally) make(ctx context.Context, all []*scenarios.Scenario, next *atomic.Uint64, end uint64) {
 	s := sim.New()
 	for t.err == nil {
 		n := next.Add(1) - 1
-		if n >= SweepRuns {
+		if n >= end {
 			return
 		}
 		if t.err = ctx.Err(); t.err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 
 	"nexarsim/internal/planted"
 )
@@ -29,8 +30,12 @@ const measure = "-measure"
 func run(args []string) error {
 	ctx := context.Background()
 	switch {
-	case len(args) == 2 && args[0] == measure:
-		h, err := planted.Measure(ctx, args[1])
+	case len(args) == 3 && args[0] == measure:
+		runs, err := strconv.ParseUint(args[2], 10, 64)
+		if err != nil {
+			return err
+		}
+		h, err := planted.Measure(ctx, args[1], runs)
 		if err != nil {
 			return err
 		}
@@ -53,16 +58,13 @@ func hunt(ctx context.Context, file string, anew []string) error {
 	}
 	for _, part := range planted.Parts {
 		for i := range all {
-			if all[i].Has(part) {
+			if _, complete := all[i].Runs(part); complete {
 				continue
 			}
-			if err := one(ctx, &all[i], part); err != nil {
+			if err := one(ctx, &all[i], part, func() error { return planted.WriteHunts(file, all) }); err != nil {
 				return fmt.Errorf("%s, %s: %w", all[i].Name, part, err)
 			}
 			fmt.Printf("%s: %s\n", all[i].Name, part)
-			if err := planted.WriteHunts(file, all); err != nil {
-				return err
-			}
 		}
 	}
 	return planted.WriteHunts(file, all)
@@ -87,7 +89,7 @@ func begin(old []planted.Hunt, anew []string) (all []planted.Hunt, err error) {
 }
 
 // one builds this program with a defect and has it make a part.
-func one(ctx context.Context, h *planted.Hunt, part string) error {
+func one(ctx context.Context, h *planted.Hunt, part string, keep func() error) error {
 	dir, err := os.MkdirTemp("", "hunt-")
 	if err != nil {
 		return err
@@ -99,16 +101,24 @@ func one(ctx context.Context, h *planted.Hunt, part string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, program, measure, part)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return err
+	for {
+		runs, complete := h.Runs(part)
+		if complete {
+			return nil
+		}
+		cmd := exec.CommandContext(ctx, program, measure, part, strconv.FormatUint(runs, 10))
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			return err
+		}
+		made := new(planted.Hunt)
+		if err := json.Unmarshal(out, made); err != nil {
+			return err
+		}
+		h.Take(made, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+		if err := keep(); err != nil {
+			return err
+		}
 	}
-	made := new(planted.Hunt)
-	if err := json.Unmarshal(out, made); err != nil {
-		return err
-	}
-	h.Take(made, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
-	return nil
 }

@@ -90,6 +90,7 @@ var worlds = []Budget{
 	{Nodes: 3, Crashes: 2, FalseSuspicions: 1, Losses: 1},
 	{Nodes: 3, Crashes: 2, FalseSuspicions: 1, EarlyTimeouts: 1},
 	{Nodes: 3, Crashes: 1, FalseSuspicions: 2},
+	{Nodes: 4, Crashes: 2},
 	{Nodes: 4, Crashes: 1, FalseSuspicions: 1},
 	{Nodes: 4, Crashes: 1, FalseSuspicions: 1, Duplicates: 1},
 	{Nodes: 4, Crashes: 1, FalseSuspicions: 1, Losses: 1},

@@ -83,6 +83,10 @@ var hunted = []Defect{
 		{"core/lead.go", "n.sendProposal(n.view.set.Minus(n.lead.acks), out)", "n.sendProposal(n.view.set.Minus(n.lead.acks).Minus(n.lead.value), out)"},
 		{"core/propose.go", "	n.sendProposal(n.view.set, out)\n", "	n.sendProposal(n.view.set.Minus(value), out)\n"},
 	}},
+	{"rounds-rise-by-time", "whoever waits outbids the coordinator, for ever", []Edit{
+		{"core/vote.go", "	if n.self > n.promised.Coordinator {\n		n.armOnce(", "	if n.self != n.promised.Coordinator {\n		n.armOnce("},
+		{"core/vote.go", "	if !n.engaged() || !suspect && n.self < n.promised.Coordinator {\n", "	if !n.engaged() || !suspect && n.self == n.promised.Coordinator {\n"},
+	}},
 	{"stale-ack-counts", "a stale ballot's acceptance counts", []Edit{
 		{"core/accept.go", "	if n.lead.phase != proposed || m.Ballot != n.lead.ballot {\n", "	if n.lead.phase != proposed {\n"},
 	}},

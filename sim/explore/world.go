@@ -53,11 +53,13 @@ type world struct {
 
 	steps    memo // (cell, input) to outcome
 	outcomes []outcome
-	fates    memo // (receiver's cell, mail)
-	refusals memo // (sender's cell, mail)
-	judged   memo // (verdict, outcome)
-	acted    memo // (verdict, act)
-	answers  memo // (mail, its answer), of a check of claims
+	fates    memo     // (receiver's cell, mail)
+	refusals memo     // (sender's cell, mail)
+	judged   memo     // (verdict, outcome)
+	acted    memo     // (verdict, act)
+	answers  memo     // (mail, its answer), of a check of claims
+	promises memo     // cell to its promised round
+	lowered  lowering // by the last act
 
 	judge *checker.Judge
 	rec   *record.Recorder

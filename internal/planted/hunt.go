@@ -33,6 +33,7 @@ type Hunt struct {
 type Search struct {
 	Property string  `json:"property"` // the one that the shortest schedule breaks; empty if nothing was found
 	Steps    int     `json:"steps"`
+	Behind   int     `json:"behind,omitempty"` // steps of a schedule behind which the search began
 	Budget   Budget  `json:"budget"`
 	States   uint64  `json:"states"`  // of that world
 	Worlds   int     `json:"worlds"`  // that were searched, this one with them
@@ -111,11 +112,11 @@ var Parts = []string{"explored", "random", "all"}
 
 // Measure makes a part of the hunt for the defect that this very program was built with; of a sweep the runs that come after
 // those that there are. Seconds are left to whoever started the program.
-func Measure(ctx context.Context, part string, runs uint64) (h *Hunt, err error) {
+func Measure(ctx context.Context, d *Defect, part string, runs uint64) (h *Hunt, err error) {
 	h = new(Hunt)
 	switch part {
 	case "explored":
-		h.Explored, err = search(ctx)
+		h.Explored, err = search(ctx, d)
 	case "random":
 		h.Random, err = sweep(ctx, randomScenarios(), runs)
 	case "all":
@@ -187,15 +188,19 @@ func (s *Sweep) broke(property string) uint64 {
 }
 
 // search goes through the worlds until one shows something.
-func search(ctx context.Context) (*Search, error) {
-	found := new(Search)
+func search(ctx context.Context, d *Defect) (*Search, error) {
+	found := &Search{Behind: len(d.From)}
 	ctx, stop := context.WithTimeout(ctx, huntMinutes*time.Minute)
 	defer stop()
-	for _, b := range worlds {
+	in := worlds
+	if d.In != nil {
+		in = []Budget{*d.In}
+	}
+	for _, b := range in {
 		if ctx.Err() != nil {
 			break
 		}
-		r, err := explore.Run(ctx, b.config(), explore.Options{Workers: huntWorkers, MaxStates: huntStates})
+		r, err := explore.Run(ctx, b.config(), explore.Options{Workers: huntWorkers, MaxStates: huntStates, From: d.From})
 		if err != nil {
 			return nil, err
 		}

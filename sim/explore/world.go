@@ -34,6 +34,7 @@ type world struct {
 	cfg *Config
 	*parts
 	initial  State
+	start    State  // of the search: the initial one, if nothing else was asked for
 	empty    uint32 // the box with nothing in it
 	nobody   uint32 // the cell of a crashed node
 	group    uint64
@@ -110,11 +111,11 @@ func (w *world) begin(machines []core.Machine) {
 	for i := range w.cfg.World {
 		w.take(&s, i, giveStart)
 	}
-	w.initial = s
+	w.initial, w.start = s, s
 }
 
-// Initial gives the state after the start.
-func (w *world) Initial() []State { return []State{w.initial} }
+// Initial gives the state after the start, or where the search begins.
+func (w *world) Initial() []State { return []State{w.start} }
 
 // Properties gives what is judged and what is counted.
 func (w *world) Properties() []search.Property { return properties() }

@@ -55,7 +55,9 @@ func (l *lenient) TimerName(id core.TimerID) string { return l.Machine.(*core.No
 
 func (l *lenient) TimerLasts(id core.TimerID) bool { return l.Machine.(*core.Node).TimerLasts(id) }
 
-func send(kind string, from, to int) Step { return Step{Do: DoDeliver, Kind: kind, Node: from, Peer: to, Nth: 1} }
+func send(kind string, from, to int) Step {
+	return Step{Do: DoDeliver, Kind: kind, Node: from, Peer: to, Nth: 1}
+}
 
 // threeRounds is a schedule in which an acceptance of an older ballot is worth something: node 1 proposes to leave 0 out,
 // and 3 accepts; 2 does not hear of it and proposes, with the promise of 0, to leave 1 out; 1 is refused, learns of that

@@ -170,6 +170,18 @@ func (p *projection) find(s *State, n *noted) (a act, idle bool, err error) {
 			if (a.do == doSuspect || a.do == doAccuse) && int(a.node) == n.node && core.NodeID(a.peer) == n.in.Peer {
 				return a, false, nil
 			}
+		case n.in.Kind == core.InClosed:
+			if a.do == doClose && int(a.node) == n.node && core.NodeID(a.peer) == n.in.Peer {
+				return a, false, nil
+			}
+		case n.in.Kind == core.InWake:
+			if a.do == doWake && int(a.node) == n.node && uint64(a.what) == n.in.ID {
+				return a, false, nil
+			}
+		case n.in.Kind == core.InSent:
+			if a.do == doAnswer && int(a.node) == n.node && uint64(a.what) == n.in.ID {
+				return a, false, nil
+			}
 		case n.in.Kind == core.InTrust:
 			if a.do == doTrust && int(a.node) == n.node && core.NodeID(a.peer) == n.in.Peer {
 				return a, false, nil
@@ -303,12 +315,18 @@ faults: [{random: {crashes: 1..2, between: 5s..20s}}]
 
 // spied makes a run of the simulator and notes its steps.
 func spied(s *sim.Simulator, spec sim.Spec, rule core.Rule) ([]noted, error) {
+	return spiedOn(s, spec, func(setup core.Setup) (core.Machine, error) {
+		setup.Config.Rule = rule
+		return core.New(setup)
+	})
+}
+
+func spiedOn(s *sim.Simulator, spec sim.Spec, make1 sim.Constructor) ([]noted, error) {
 	var log []noted
 	var sent []mail
 	byID := map[uint64]mail{}
 	spec.New = func(setup core.Setup) (core.Machine, error) {
-		setup.Config.Rule = rule
-		m, err := core.New(setup)
+		m, err := make1(setup)
 		return &spy{m, setup.Self, &log, &sent}, err
 	}
 	spec.Observe = func(ev *trace.Event) {

@@ -7,12 +7,14 @@ TOOL        := go tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 SEEDS    ?= 1000
 COUNT    ?= 5
+RUNS     ?= 100
+SEED     ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fuzz sweep explore validate cluster findings ladder golden bench cover vuln ci
+.PHONY: help build test race lint fmt fuzz sweep explore validate cluster cluster-runs load findings ladder fidelity golden bench cover vuln ci
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/nexarsim
 	go build -trimpath -o $(NEXARSIM) ./cmd/nexarsim
@@ -48,12 +50,21 @@ validate: build ## the gate before a deployment
 cluster: build ## four processes over QUIC, one of them killed
 	$(NEXARSIM) cluster --world 4 --kill 3@10s
 
+load: build ## each workload for a minute on real processes, under random kills, stops and cuts
+	for w in barrier allreduce register; do $(NEXARSIM) cluster --world 8 --duration 60s --random --workload $$w || exit; done
+
+cluster-runs: ## RUNS runs of real processes that are killed, stopped and cut off at random, from SEED on
+	go test -count=1 -timeout 60m -v -run '^TestDrawnRuns$$' ./internal/cluster -runs $(RUNS) -seed $(SEED)
+
 findings: ## rewrite docs/findings.md and testdata/capsules/README.md from the capsules and testdata/ladder.json
 	go test ./internal/corpus -update
 
 ladder: ## every schedule of classic and its rungs anew (a minute or two), into testdata/ladder.json; then the findings
 	go run ./internal/corpus/ladder testdata/ladder.json
 	go test ./internal/corpus -update
+
+fidelity: ## the times of real runs beside simulated ones (five minutes), for docs/fidelity.md
+	go run ./internal/fidelity
 
 golden: ## rewrite the golden texts; read the diff before you commit it
 	go test ./internal/house -run API -update

@@ -6,8 +6,8 @@ import (
 )
 
 // AppendUntimed appends an encoding for an explorer, whose clock only tells what came first. Judges of one group with
-// equal encodings give equal verdicts on whatever such a run can still hold, if no deadline passes before its end. It
-// leaves out what has no say any more: all of a crashed node but its part in the history, who was ever suspected of those
+// equal encodings give equal verdicts on whatever such a run can still hold up to a violation of agreement and with it, if
+// no deadline passes before the end. It leaves out what has no say any more: all of a crashed node but its part in the history, who was ever suspected of those
 // whom nobody can exclude any more, what a node believes of others than its view's members, and the count of installs of a
 // node that has excluded somebody with each of them (a livelock is then found, but may be found later).
 func (j *Judge) AppendUntimed(buf []byte) []byte {
@@ -45,8 +45,8 @@ func (j *Judge) AppendUntimed(buf []byte) []byte {
 	return appendUint(appendUint(buf, j.found.mask()), uint64(len(j.malformed)))
 }
 
-// AppendErrant appends what AppendUntimed leaves out and what has a say where nodes may install without excluding anybody,
-// and come to suspect whom they have excluded: how often each node that runs has installed since the last fault or
+// AppendErrant appends what AppendUntimed leaves out and what has a say where nodes may disagree on a view, or install
+// without excluding anybody and come to suspect whom they have excluded: how often each node that runs has installed since the last fault or
 // suspicion, and all that it believes. An explorer of such a protocol wants both encodings.
 func (j *Judge) AppendErrant(buf []byte) []byte {
 	w := &j.world

@@ -46,7 +46,7 @@ type Config struct {
 
 	Listen    string         // host:port of this member's UDP socket; empty: its address in Members
 	Socket    net.PacketConn // used instead of Listen if there is one; Close closes it
-	Machine   Constructor    // nil: the recovery protocol of package core
+	Machine   Constructor    // nil: the recovery protocol of package core, and a communicator of core/comm on it
 	Witness   Witness
 	Idle      time.Duration // a connection on which nothing arrives for so long is closed; 0: 30 s
 	Logger    *slog.Logger  // nil: nothing is logged
@@ -136,7 +136,7 @@ func (c *Config) fingerprint() uint64 {
 func (c *Config) machine() (core.Machine, error) {
 	make1 := c.Machine
 	if make1 == nil {
-		make1 = func(s core.Setup) (core.Machine, error) { return core.New(s) }
+		make1 = Stacked
 	}
 	return make1(core.Setup{Self: c.self(), World: len(c.Members), CommID: c.commID(), Config: c.Core})
 }

@@ -20,7 +20,7 @@ const (
 	mailDown                         // link: it ended
 	mailDead                         // peer: somebody witnessed its death
 	mailStart                        // number: the origin of time
-	mailCall                         // in, answer
+	mailCall                         // in, answer, elements
 	mailShutdown                     //
 )
 
@@ -30,8 +30,11 @@ type mail struct {
 	peer   core.NodeID
 	link   *link
 	number uint64
-	answer chan core.Done
+	answer chan answer
 	in     core.Input
+
+	elements []byte  // of a bulk call
+	parcel   *parcel // mailMessage: the elements that came with it; may be nil
 }
 
 // driver owns the machine: all of it is touched by one goroutine, run.
@@ -51,8 +54,9 @@ type driver struct {
 	waiting core.NodeSet // who has not answered a bye
 	graves  []grave
 	early   []core.Input // what came before the start
-	calls   map[uint64]chan core.Done
+	calls   map[uint64]chan answer
 	lastID  uint64
+	bulk    bulk
 
 	saidReady, started, mute, leaving bool
 	stopped                           chan struct{}
@@ -60,7 +64,8 @@ type driver struct {
 
 func newDriver(g *Group, m core.Machine) *driver {
 	return &driver{
-		g: g, machine: m, links: make([]*link, len(g.cfg.Members)), calls: make(map[uint64]chan core.Done), stopped: make(chan struct{}),
+		g: g, machine: m, links: make([]*link, len(g.cfg.Members)), calls: make(map[uint64]chan answer), stopped: make(chan struct{}),
+		bulk: newBulk(m),
 	}
 }
 
@@ -75,9 +80,17 @@ func (d *driver) run() {
 		if d.again() {
 			continue
 		}
+		select {
+		case m := <-d.g.mail: // recovery does not wait behind an application's messages
+			d.handle(&m)
+			continue
+		default:
+		}
 		timer.Reset(d.rest())
 		select {
 		case m := <-d.g.mail:
+			d.handle(&m)
+		case m := <-d.g.load:
 			d.handle(&m)
 		case <-timer.C:
 		case <-d.g.ctx.Done():
@@ -109,8 +122,15 @@ func (d *driver) again() bool {
 	select {
 	case m := <-d.g.mail:
 		d.handle(&m)
+		return true
 	case <-d.g.ctx.Done():
 		d.local = nil
+		return true
+	default:
+	}
+	select {
+	case m := <-d.g.load:
+		d.handle(&m)
 	default:
 	}
 	return true
@@ -165,7 +185,9 @@ func (d *driver) message(m *mail) {
 		}
 	}
 	d.g.counters.received.Add(1)
-	d.tell(m.in)
+	if d.accept(m) {
+		d.tell(m.in)
+	}
 }
 
 func (d *driver) control(m *mail) {
@@ -297,12 +319,19 @@ func (d *driver) start(origin int64) {
 
 func (d *driver) callMachine(m *mail) {
 	if !d.started || d.mute {
-		m.answer <- core.Done{Call: m.in.Call, Err: "the group has not started"}
+		m.answer <- answer{done: core.Done{Call: m.in.Call, Err: "the group has not started"}}
+		return
+	}
+	if !d.address(&m.in) {
+		m.answer <- answer{stale: true}
 		return
 	}
 	d.lastID++
 	d.calls[d.lastID] = m.answer
 	m.in.Kind, m.in.ID = core.InCall, d.lastID
+	if m.elements != nil {
+		d.bulk.begin(d.lastID, m.elements)
+	}
 	d.step(&m.in)
 }
 
@@ -361,6 +390,7 @@ func (d *driver) step(in *core.Input) {
 		return
 	}
 	d.watch(in, nil)
+	d.useParcels(in)
 	for i, list := 0, d.out.List(); i < len(list) && !d.mute; i++ {
 		d.perform(now, &list[i])
 		d.watch(in, &list[i])
@@ -417,6 +447,7 @@ func (d *driver) perform(now core.Instant, e *core.Effect) {
 	case core.OutInstall:
 		view := d.out.Install(e).View
 		d.g.view.Store(&view)
+		d.bulk.leave()
 		d.g.counters.installs.Add(1)
 		d.g.log.Info("installed", "epoch", view.Epoch, "world", view.World())
 	case core.OutEvent:
@@ -424,11 +455,7 @@ func (d *driver) perform(now core.Instant, e *core.Effect) {
 		ev.DeadRanks = slices.Clone(ev.DeadRanks)
 		d.g.events.append(ev)
 	case core.OutDone:
-		done := *d.out.Done(e)
-		if answer, ok := d.calls[done.ID]; ok {
-			delete(d.calls, done.ID)
-			answer <- done
-		}
+		d.done(*d.out.Done(e))
 	case core.OutPanic:
 		d.mute = true
 		d.end(&EndError{core.EndError, d.out.Text(e)})
@@ -457,6 +484,9 @@ func (d *driver) send(now core.Instant, e *core.Effect) {
 func (d *driver) trySend(to core.NodeID, id uint64, m *core.Message) (why string) {
 	if to < 0 || int(to) >= len(d.links) || d.links[to] == nil {
 		return "no connection"
+	}
+	if why, moved := d.sendBulk(to, id, m); moved {
+		return why
 	}
 	p := pack(id, m)
 	frame, err := d.g.codec.frame(d.frame[:0], &p)

@@ -44,11 +44,13 @@ type Group struct {
 	driver      *driver
 	counters    counters
 
-	mail   chan mail
+	mail   chan mail       // the recovery protocol's, and what connections do
+	load   chan mail       // the application's and its machine's: taken when there is no other
 	ctx    context.Context // until Close
 	cancel context.CancelFunc
 	wait   sync.WaitGroup
 
+	bulkMax   atomic.Int64 // the largest buffer that a call has brought
 	events    *eventLog
 	told      *Events
 	view      atomic.Pointer[core.View]
@@ -98,7 +100,7 @@ func New(cfg Config) (*Group, error) {
 	}
 	g := &Group{
 		cfg: cfg, self: cfg.self(), log: cfg.logger(), codec: code, incarnation: binary.BigEndian.Uint64(drawn[:]) | 1,
-		mail: make(chan mail, mailMax), events: newEventLog(),
+		mail: make(chan mail, mailMax), load: make(chan mail, mailMax), events: newEventLog(),
 		connected: make(chan struct{}), parted: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
 	g.told = g.events.subscribe()
@@ -171,17 +173,42 @@ func (g *Group) Recover(ctx context.Context) error {
 // input that call takes. Kind and ID are the group's to set. A machine answers a call that it does not offer with an error
 // in Done. A call that the context ends goes on in the machine; nobody hears how it ends.
 func (g *Group) Call(ctx context.Context, in core.Input) (core.Done, error) {
-	answer := make(chan core.Done, 1)
-	if err := g.post(mail{kind: mailCall, in: in, answer: answer}); err != nil {
+	w, err := g.begin(in, nil)
+	if err != nil {
 		return core.Done{}, err
 	}
+	a, err := w.wait(ctx)
+	return a.done, err
+}
+
+// answer is how a call ended.
+type answer struct {
+	done     core.Done
+	stale    bool          // it was made on a communicator of a view that is gone, and nobody was asked
+	elements []byte        // of a bulk operation: its buffer; read only
+	members  []core.NodeID // of the communicator that a split has made
+}
+
+// waiting is a call that has been made.
+type waiting struct {
+	g  *Group
+	to chan answer
+}
+
+// begin makes a call. elements is the buffer of a bulk operation, and the group's from now on.
+func (g *Group) begin(in core.Input, elements []byte) (waiting, error) {
+	w := waiting{g, make(chan answer, 1)}
+	return w, g.post(mail{kind: mailCall, in: in, answer: w.to, elements: elements})
+}
+
+func (w waiting) wait(ctx context.Context) (answer, error) {
 	select {
-	case d := <-answer:
-		return d, nil
+	case a := <-w.to:
+		return a, nil
 	case <-ctx.Done():
-		return core.Done{}, ctx.Err()
-	case <-g.ctx.Done():
-		return core.Done{}, ErrClosed
+		return answer{}, ctx.Err()
+	case <-w.g.ctx.Done():
+		return answer{}, ErrClosed
 	}
 }
 
@@ -248,8 +275,12 @@ func (g *Group) post(m mail) error {
 	if g.ctx.Err() != nil {
 		return ErrClosed // also where there is still room in the mailbox
 	}
+	to := g.mail
+	if m.kind == mailCall || m.kind == mailMessage && classOf(m.in.Msg.Kind) != classCritical {
+		to = g.load
+	}
 	select {
-	case g.mail <- m:
+	case to <- m:
 		return nil
 	case <-g.ctx.Done():
 		return ErrClosed

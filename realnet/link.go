@@ -49,6 +49,7 @@ type link struct {
 	peer    core.NodeID
 	conn    *quic.Conn
 	streams [classes]*quic.Stream
+	bulk    *bulkOut
 }
 
 // send queues a frame or fails; it never waits. How much can be queued for a peer that does not read is bounded by the
@@ -66,13 +67,14 @@ func (l *link) close(code quic.ApplicationErrorCode) { _ = l.conn.CloseWithError
 
 // run reads until the connection ends.
 func (l *link) run() {
+	l.bulk = newBulkOut(l)
 	if l.g.post(mail{kind: mailUp, link: l}) != nil {
 		l.close(codeClosed)
 		return
 	}
-	for c := classRealtime; c < classes; c++ {
-		l.g.goDo(func() { l.end(l.read(l.streams[c])) })
-	}
+	l.g.goDo(func() { l.end(l.read(l.streams[classRealtime])) })
+	l.g.goDo(func() { l.end(l.readBulk(l.streams[classBulk])) })
+	l.g.goDo(func() { l.end(l.bulk.run()) })
 	err := l.read(l.streams[classCritical])
 	l.end(err)
 	l.g.log.Info("connection ended", "peer", l.g.cfg.Members[l.peer].ID, "err", err)
@@ -116,6 +118,8 @@ func (l *link) take(data []byte) error {
 	switch {
 	case p.Control >= controlCount:
 		return wireError("control %d", p.Control)
+	case p.Bulk > 0:
+		return wireError("%d bytes of elements announced where none travel", p.Bulk)
 	case p.Control == controlOpen:
 		return nil
 	case p.Control != controlNone:

@@ -60,6 +60,7 @@ type peer struct {
 	once        sync.Once
 	token       [tokenLen]byte // what the peer shows to this side's witness socket
 	theirs      atomic.Pointer[watchPost]
+	held        atomic.Int64 // bytes of bulk elements that it has sent and nobody has used
 }
 
 // watchPost is a peer's witness socket, as its hello names it.

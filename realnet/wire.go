@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -42,6 +43,7 @@ type packet struct {
 	Num         uint64 `cbor:"8,keyasint,omitempty"`
 	Set         []byte `cbor:"9,keyasint,omitempty"` // bit i of byte j is node 8j+i; no zero byte at the end
 	Body        []byte `cbor:"10,keyasint,omitempty"`
+	Bulk        uint32 `cbor:"11,keyasint,omitempty"` // bytes of elements that follow in segments; on the bulk stream only
 }
 
 // hello is the first frame in each direction of a connection.
@@ -157,8 +159,10 @@ func (p *packet) unpack(world int, m *core.Message) error {
 		return wireError("control %d where a message is expected", p.Control)
 	case p.Kind == 0:
 		return wireError("a message without a kind")
-	case int64(p.Coordinator) > int64(world):
+	case p.Kind < protocolKinds && int64(p.Coordinator) > int64(world):
 		return wireError("coordinator %d: expected a node of a world of %d", int64(p.Coordinator)-1, world)
+	case p.Coordinator > math.MaxInt32: // a communicator's message names its part by it
+		return wireError("coordinator %d: expected at most %d", p.Coordinator, math.MaxInt32)
 	case len(p.Set) > 0 && p.Set[len(p.Set)-1] == 0:
 		return wireError("a set with a zero byte at its end")
 	}

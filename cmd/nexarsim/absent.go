@@ -9,7 +9,6 @@ import (
 // absent lists the commands that have a name and a purpose, but are not in this version.
 var absent = []struct{ name, short, instead string }{
 	{"worker", "Takes work of a distributed sweep", "nexarsim sweep --seeds 20 --shard 1/4 --protocol quorum leader-dies"},
-	{"validate", "Is the gate before a deployment", "nexarsim sweep --seeds 5 --protocol quorum"},
 	{"mutants", "Tests the harness with planted bugs", "nexarsim sweep even-split --seeds 50 --protocol fail-stop"},
 	{"view", "Makes a page of a trace or capsule", "nexarsim run leader-dies --seed 7"},
 }

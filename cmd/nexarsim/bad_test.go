@@ -174,7 +174,9 @@ func repeat(before, text string, times int, after string) func() []byte {
 
 var badArguments = []badCase{
 	{name: "arg-command-misspelt", args: "swep --seeds 3"},
-	{name: "arg-command-absent", args: "validate --quick"},
+	{name: "arg-command-absent", args: "worker --quick"},
+	{name: "arg-validate-part", args: "validate --quick swep"},
+	{name: "arg-validate-part-twice", args: "validate sweep sweep"},
 	{name: "arg-flag-before-command", args: "--json run leader-dies"},
 	{name: "arg-flag-misspelt", args: "run leader-dies --protcol quorum"},
 	{name: "arg-flag-short", args: "run leader-dies -q"},

@@ -15,6 +15,10 @@ type clusterRun struct {
 	*report.Run
 	Delay      spread     `json:"delay_us"`
 	Recoveries []recovery `json:"recoveries"`
+	Stalls     int        `json:"stalls"`
+	StallMax   int64      `json:"stall_max_us"`
+	Calls      uint64     `json:"calls"`
+	Closings   []closing  `json:"closings"`
 }
 
 // spread is a distribution of times, in microseconds.
@@ -53,7 +57,9 @@ func (m *times) observe(ev *trace.Event) {
 		}
 		m.sent[ev.ID] = ev.T
 	case trace.Deliver:
-		m.delays = append(m.delays, (ev.T-m.sent[ev.ID])/1000)
+		if !ev.Late { // it has arrived before
+			m.delays = append(m.delays, (ev.T-m.sent[ev.ID])/1000)
+		}
 	case trace.Crash:
 		m.deaths = append(m.deaths, death{node: ev.Node, at: ev.T})
 	case trace.Suspect:
@@ -96,6 +102,9 @@ func tellTimes(w io.Writer, doc *clusterRun) {
 	us := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 	if d := doc.Delay; d.Count > 0 {
 		fmt.Fprintf(w, "a message took %v (median), %v (99 of 100), %v at most\n", us(d.Median), us(d.High), us(d.Max))
+	}
+	if doc.Stalls > 0 {
+		fmt.Fprintf(w, "the machine kept a process waiting %s, for %v at most: in the trace such a process is paused\n", count(uint64(doc.Stalls), "time"), us(doc.StallMax))
 	}
 	for _, r := range doc.Recoveries {
 		fmt.Fprintf(w, "death of %d: suspected after %v, last install after %v\n", r.Node, us(r.Suspected), us(r.Installed))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"nexarsim/internal/gate"
 	"nexarsim/internal/report"
 )
 
@@ -30,8 +31,12 @@ var documents = []struct {
 		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict",
 	}},
 	{"cluster also", clusterRun{}, map[string]string{
-		"delay_us":   "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
-		"recoveries": "what followed each death that a view answered: `node`, `suspected_us` until the first suspicion, `installed_us` until the last install without it",
+		"delay_us":     "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
+		"recoveries":   "what followed each death that a view answered: `node`, `suspected_us` until the first suspicion, `installed_us` until the last install without it",
+		"stalls":       "how often the machine kept a process from running for 50 ms or longer: the trace shows a pause of that member, or a slowness of all links where it was the launcher",
+		"stall_max_us": "the longest of these, in microseconds",
+		"calls":        "how many calls the members' applications were told to make",
+		"closings":     "what each view of the end did when it was asked for a barrier and an all-reduce: `epoch`, `members`, `owed`, `right`, the right `sum`, `why` it is not owed or what went wrong",
 	}},
 	{"replay of a capsule also", capsuleDocument{}, map[string]string{
 		"result": "`reproduced`, `fixed` or `diverged`", "property": "that the capsule is about; left out if none", "cause": "what the violation needs",
@@ -59,6 +64,18 @@ var documents = []struct {
 		"runs": "that were made", "depth": "of the bug that they look for, d", "seed": "a string of decimal digits", "threads": "the most that a run had, n",
 		"steps": "of a run at most, k", "choices": "of the faults that a run can have, c", "cut": "runs that had not come to their end after so many steps",
 		"probability": "1/(n k^(d-1) c): that a run meets such a bug, at least",
+	}},
+	{"validate", gate.Report{}, map[string]string{
+		"quick": "whether it was the quick gate", "version": "as `nexarsim version` has it", "passed": "true if every part did", "limit_ms": "what all of it may take; 0: as long as it needs",
+		"elapsed_ms": "what it took", "left_out": "parts that nobody asked for", "parts": "below", "exit": "the exit code",
+	}},
+	{"A part of validate", gate.PartReport{}, map[string]string{
+		"part": "the word that asks for it; several parts may share one", "about": "what it looked at", "result": "`passed`, `failed` or `cut`", "cut": "why it was not brought to its end; left out if it was",
+		"counts": "how much was done, by what", "digest": "of a sweep; left out otherwise", "notes": "what is held against nobody", "findings": "below", "elapsed_ms": "",
+	}},
+	{"A finding of validate", gate.Finding{}, map[string]string{
+		"property": "empty if the harness failed, or a run was not the same twice", "code": "the exit code of this finding alone", "why": "in one sentence; of a sweep's the shortest run's",
+		"command": "shows it again", "file": "the capsule or trace that keeps it; empty if none was written",
 	}},
 	{"sweep, merge", report.Sweep{}, map[string]string{
 		"runs": "how many were made", "steps": "of all runs, as are the next ones", "messages": "", "installs": "", "virtual_ns": "nanoseconds of virtual time",

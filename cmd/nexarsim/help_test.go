@@ -36,8 +36,10 @@ var failing = map[string]int{
 	"nexarsim explore --world 3 --partitions 1 --protocol fail-stop --json": 1,
 }
 
-// TestExamples runs every example of every -h, those of one command one after the other in one directory.
+// TestExamples runs every example of every -h, those of one command one after the other in one directory. The gate is a
+// short one.
 func TestExamples(t *testing.T) {
+	shortGate(t)
 	everyCommand(func(cmd *cobra.Command) {
 		t.Run(strings.ReplaceAll(cmd.CommandPath(), " ", "-"), func(t *testing.T) {
 			t.Chdir(t.TempDir())

@@ -73,7 +73,7 @@ scenario and a seed say, and judges what they did. The same scenario, protocol a
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(a.runCommand(), a.sweepCommand(), a.mergeCommand(), a.replayCommand(), a.shrinkCommand(), a.checkCommand(), a.scenariosCommand(), a.versionCommand(), a.exploreCommand())
-	root.AddCommand(a.clusterCommand(), a.nodeCommand(), a.completionCommand())
+	root.AddCommand(a.clusterCommand(), a.nodeCommand(), a.validateCommand(), a.completionCommand())
 	root.AddCommand(a.absentCommands()...)
 	return root
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type nodeFlags struct {
 	members      []string
 	trace, rule  string
 	metrics      string
+	workload     string
 	connectLimit time.Duration
 }
 
@@ -40,9 +42,10 @@ func (a *app) nodeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node FILE",
 		Short: "Is one real member of a group",
-		Long: `node takes part in a group as the member that FILE describes, prints what the group tells its application as JSON lines,
-and leaves the group when it is interrupted. FILE is JSON: self, members (id and address of each, the same list at
-every member), and the names of the files with this member's certificate, its private key and the authority's certificate.
+		Long: `node takes part in a group as the member that FILE describes, prints what the group tells its application and how the
+calls of --workload end as JSON lines, and leaves the group when it is interrupted. FILE is JSON: self, members (id and
+address of each, the same list at every member), and the names of the files with this member's certificate, its private
+key and the authority's certificate.
 Nobody takes part without a certificate of that authority. Durations and policy come from the environment:
 NEXAR_RECOVERY_POLICY, NEXAR_HEARTBEAT_INTERVAL_SECS and so on. --init makes such files, with an authority that is
 forgotten afterwards, for a group to try out; then: nexarsim node group/a.json`,
@@ -56,6 +59,7 @@ forgotten afterwards, for a group to try out; then: nexarsim node group/a.json`,
 	flags.StringVar(&f.rule, "protocol", "quorum", "`protocol`: quorum or fail-stop")
 	flags.StringVar(&f.trace, "trace", "", "write this member's part of a trace to this `file`")
 	flags.StringVar(&f.metrics, "metrics", "", "offer metrics to Prometheus at this address: `HOST:PORT`")
+	flags.StringVar(&f.workload, "workload", "", "what this member's application does all along: `barrier`, allreduce or register; the same at all members")
 	flags.DurationVar(&f.connectLimit, "connect", 5*time.Minute, "how long to wait for the other members: a `duration`")
 	if err := flags.MarkHidden("launched"); err != nil {
 		panic(err) // no such flag: a mistake of this program
@@ -64,12 +68,17 @@ forgotten afterwards, for a group to try out; then: nexarsim node group/a.json`,
 	example(cmd, "init", "group")
 	example(cmd, "connect", "1m")
 	example(cmd, "metrics", "127.0.0.1:9100")
+	example(cmd, "workload", "allreduce")
 	return cmd
 }
 
 func (a *app) node(f *nodeFlags, args []string) error {
+	if err := checkWorkload(f.workload); err != nil {
+		return err
+	}
 	switch {
 	case f.launched:
+		signal.Ignore(os.Interrupt) // ^C goes to all processes of a terminal: the launcher ends its members
 		if err := cluster.Serve(a.stdin, a.stdout, a.stderr); err != nil {
 			return &errHarness{err: err}
 		}
@@ -95,6 +104,9 @@ func (a *app) node(f *nodeFlags, args []string) error {
 		cfg.Core.Rule = core.FailStop
 	default:
 		return usage("write --protocol quorum", "--protocol: expected quorum or fail-stop, found %s", show(f.rule))
+	}
+	if f.workload == "register" {
+		cfg.Machine = realnet.Registered
 	}
 	cfg.Logger = slog.New(slog.NewTextHandler(a.stderr, nil))
 	cfg.QlogTrace = os.Getenv("QLOGDIR") != ""
@@ -168,7 +180,7 @@ func (a *app) takePart(f *nodeFlags, cfg realnet.Config) error {
 	if err := g.Start(realnet.Monotonic()); err != nil {
 		return &errHarness{err: err}
 	}
-	return a.followGroup(ctx, g)
+	return a.followGroup(ctx, g, f.workload)
 }
 
 // told is a line that node prints.
@@ -181,8 +193,9 @@ type told struct {
 	DeadRanks    []int  `json:"dead_ranks"`
 }
 
-func (a *app) followGroup(ctx context.Context, g *realnet.Group) error {
-	out := json.NewEncoder(a.stdout)
+func (a *app) followGroup(ctx context.Context, g *realnet.Group, workload string) error {
+	lines := &oneAtATime{w: a.stdout}
+	out := json.NewEncoder(lines)
 	quit, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -192,6 +205,12 @@ func (a *app) followGroup(ctx context.Context, g *realnet.Group) error {
 		case <-quit.Done():
 		}
 	}()
+	if workload != "" {
+		w := &worker{g: g, kind: workload, print: json.NewEncoder(lines)}
+		done := make(chan struct{})
+		go func() { defer close(done); w.work(quit) }()
+		defer func() { cancel(); <-done }()
+	}
 	for {
 		ev, err := g.Events().Next(quit)
 		if err != nil {

@@ -6,7 +6,11 @@ import "math"
 
 // Combine reduces the elements that came with those that are there, one by one. MineFirst: what is there is the first
 // operand. What came has as many bytes.
-func Combine(mine []byte, came string, t Type, r Reduce, mineFirst bool) {
+func Combine[T string | []byte](mine []byte, came T, t Type, r Reduce, mineFirst bool) {
+	if r == Sum && (t == Float32 || t == Float64) {
+		sumFloats(mine, came, t)
+		return
+	}
 	for i := 0; i < len(mine); i += t.Size() {
 		switch t {
 		case Int64:
@@ -20,6 +24,19 @@ func Combine(mine []byte, came string, t Type, r Reduce, mineFirst bool) {
 			a, b := math.Float32frombits(uint32At(mine, i)), math.Float32frombits(uint32At(came, i))
 			putUint32(mine, i, bits32(ordered(r, a, b, mineFirst)))
 		}
+	}
+}
+
+// sumFloats is the loop of most large all-reduces. A sum has one value whichever operand is the first.
+func sumFloats[T string | []byte](mine []byte, came T, t Type) {
+	if t == Float32 {
+		for i := 0; i+4 <= len(mine); i += 4 {
+			putUint32(mine, i, bits32(math.Float32frombits(uint32At(mine, i))+math.Float32frombits(uint32At(came, i))))
+		}
+		return
+	}
+	for i := 0; i+8 <= len(mine); i += 8 {
+		putUint64(mine, i, bits64(math.Float64frombits(uint64At(mine, i))+math.Float64frombits(uint64At(came, i))))
 	}
 }
 

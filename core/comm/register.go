@@ -146,6 +146,9 @@ func NewRegister(inner core.Machine, s RegisterSettings) (*Register, error) {
 	return r, nil
 }
 
+// Inner is the machine below.
+func (r *Register) Inner() core.Machine { return r.inner }
+
 // KindName names the register's messages and those of the machine below.
 func (r *Register) KindName(k core.Kind) string {
 	if k >= kindBase && k < registerEnd {

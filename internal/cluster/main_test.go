@@ -3,12 +3,18 @@ package cluster_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
@@ -22,7 +28,10 @@ const role = "NEXARSIM_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
-	case "member":
+	case "member", "dozer":
+		if os.Getenv(role) == "dozer" {
+			doze()
+		}
 		if err := cluster.Serve(os.Stdin, os.Stdout, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -31,7 +40,58 @@ func TestMain(m *testing.M) {
 	case "launcher":
 		launch()
 	}
-	os.Exit(m.Run())
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("6") // these tests wait, and do not compute
+	}
+	code := m.Run()
+	if err := leftovers(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// leftovers names what the tests' runs have left behind: goroutines, processes or sockets.
+func leftovers() error {
+	if err := goleak.Find(); err != nil {
+		return err
+	}
+	self := fmt.Sprint(os.Getpid())
+	dirs, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range dirs {
+		text, _ := os.ReadFile(name)
+		_, rest, _ := strings.Cut(string(text), ") ") // behind the program's name: the state, the parent
+		if f := strings.Fields(rest); len(f) > 1 && f[1] == self {
+			return fmt.Errorf("a process is left: %s", text)
+		}
+	}
+	files, _ := filepath.Glob("/proc/self/fd/*")
+	for _, name := range files {
+		if to, _ := os.Readlink(name); strings.HasPrefix(to, "socket:") {
+			return fmt.Errorf("a socket is left: %s", to)
+		}
+	}
+	return nil
+}
+
+// dozeFlag names the file whose appearance says that the group has formed. dozeAfter and dozeFor say when a dozer is
+// stopped, from then on, and for how long.
+const (
+	dozeFlag  = "NEXARSIM_TEST_DOZE"
+	dozeAfter = time.Second
+	dozeFor   = 7500 * time.Millisecond
+)
+
+// doze has this process stopped for a while by somebody whom the launcher knows nothing of, as a busy machine does it.
+func doze() {
+	self := os.Getpid()
+	script := fmt.Sprintf("while ! test -e %q; do sleep 0.05; kill -0 %d || exit; done; sleep %v; kill -STOP %d; sleep %v; kill -CONT %d",
+		os.Getenv(dozeFlag), self, dozeAfter.Seconds(), self, dozeFor.Seconds(), self)
+	if err := exec.Command("sh", "-c", script).Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // limit bounds what a test waits for. No test waits for so long unless it fails.
@@ -62,6 +122,12 @@ type ran struct {
 // runScenario makes a real run and judges it from its trace alone.
 func runScenario(t testing.TB, text string, world int, protocol string, seed uint64) *ran {
 	t.Helper()
+	return runAs(t, "member", text, world, protocol, seed)
+}
+
+// runAs does that with members of a certain role.
+func runAs(t testing.TB, member, text string, world int, protocol string, seed uint64) *ran {
+	t.Helper()
 	plan, err := cluster.NewPlan(scenario(t, text), world, protocol, seed)
 	if err != nil {
 		t.Fatal(err)
@@ -73,8 +139,10 @@ func runScenario(t testing.TB, text string, world int, protocol string, seed uin
 	defer cancel()
 	var merged bytes.Buffer
 	w := trace.NewWriter(&merged)
+	formed := filepath.Join(t.TempDir(), "formed")
 	res, err := cluster.Run(ctx, cluster.Spec{
-		Plan: plan, Command: []string{os.Args[0]}, Env: []string{role + "=member"}, Dir: t.TempDir(), Header: w.WriteHeader, Observe: w.Write,
+		Plan: plan, Command: []string{os.Args[0]}, Env: []string{role + "=" + member, dozeFlag + "=" + formed}, Dir: t.TempDir(),
+		Header: func(h *trace.Header) error { return errors.Join(w.WriteHeader(h), os.WriteFile(formed, nil, 0o666)) }, Observe: w.Write,
 	})
 	if err == nil {
 		err = w.Flush()
@@ -87,18 +155,27 @@ func runScenario(t testing.TB, text string, world int, protocol string, seed uin
 
 func judge(t testing.TB, res *cluster.Result, text []byte) *ran {
 	t.Helper()
+	r, err := judgeTrace(res, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// judgeTrace judges a run from its trace alone, and feeds each core its inputs again.
+func judgeTrace(res *cluster.Result, text []byte) (*ran, error) {
 	r := &ran{res: res, text: text, last: map[int]*trace.View{}, ends: map[int]string{}, told: map[int][]string{}, sends: map[int]int{}, heard: map[int]int{}}
 	d, err := trace.NewReader(bytes.NewReader(text), "merged")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	j, err := checker.New(d.Header())
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	cores, err := conform.New(d.Header())
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for {
 		var ev trace.Event
@@ -107,17 +184,17 @@ func judge(t testing.TB, res *cluster.Result, text []byte) *ran {
 			break
 		}
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		j.Observe(&ev)
 		cores.Observe(&ev)
 		r.note(&ev)
 	}
 	if cores.Inputs() == 0 {
-		t.Error("the trace has no inputs")
+		return nil, errors.New("the trace has no inputs")
 	}
 	r.verdict, r.cores = j.Finish(checker.Ending{T: res.End, Complete: true}), cores.Finish()
-	return r
+	return r, nil
 }
 
 func (r *ran) note(ev *trace.Event) {

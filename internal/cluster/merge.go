@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"nexarsim/checker/trace"
 	"nexarsim/core"
@@ -42,15 +43,20 @@ type merger struct {
 	seq   uint64
 	sent  map[uint64]uint64 // message id to the line of its send
 	out   func(*trace.Event) error
+	gone  map[int]bool // who died or was told to leave
 	res   Result
 }
 
 // merge gives the merged trace, up to the end of the run.
 func (l *launcher) merge(end int64) (*Result, error) {
-	m := &merger{end: end, sent: make(map[uint64]uint64), out: l.spec.Observe, res: Result{End: end}}
+	m := &merger{end: end, sent: make(map[uint64]uint64), gone: make(map[int]bool), out: l.spec.Observe, res: Result{End: end}}
 	defer m.close()
-	m.parts = append(m.parts, eventsPart(l.lines))
 	header := l.plan.Header()
+	if err := l.lastWords(header, end); err != nil {
+		return nil, err
+	}
+	l.addStalls(end, &m.res)
+	m.parts = append(m.parts, eventsPart(l.lines))
 	for node := range l.plan.World {
 		p, err := filePart(node, l.record(node), header)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -90,6 +96,32 @@ func filePart(node int, name string, h *trace.Header) (*part, error) {
 	}
 	r := trace.NewPartReader(f, name, h)
 	return &part{node: node, next: r.Next, close: func() { f.Close() }}, nil
+}
+
+// lastLine gives the time of the last line that a member has recorded before the end of the run; -1 if there is none.
+func lastLine(node int, name string, h *trace.Header, end int64) (int64, error) {
+	p, err := filePart(node, name, h)
+	if errors.Is(err, fs.ErrNotExist) {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, err
+	}
+	defer p.close()
+	last := int64(-1)
+	for {
+		switch err := p.next(&p.head); err {
+		case nil:
+			if p.head.T > end {
+				return last, nil
+			}
+			last = p.head.T
+		case io.EOF:
+			return last, nil
+		default:
+			return last, err
+		}
+	}
 }
 
 func (m *merger) close() {
@@ -181,6 +213,16 @@ func (m *merger) emit(p *part) error {
 		m.res.Steps++
 	case trace.Install:
 		m.res.Installs++
+	case trace.Crash:
+		m.gone[ev.Node] = true
+	case trace.App:
+		for _, node := range ev.Act.Nodes {
+			m.gone[node] = m.gone[node] || ev.Act.Op == "shutdown"
+		}
+	case trace.Suspect:
+		if m.res.Doubt == "" && !m.gone[ev.Peer] {
+			m.res.Doubt = fmt.Sprintf("node %d suspected node %d, which lived, at %v", ev.Node, ev.Peer, time.Duration(ev.T).Round(time.Microsecond))
+		}
 	}
 	if ev.Kind.IsAct() {
 		m.res.Steps++

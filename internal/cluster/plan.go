@@ -122,9 +122,6 @@ func refuseSettings(sc *scenarios.Scenario) (why []string) {
 	if sc.Model == scenarios.CrashStop {
 		why = append(why, "model crash-stop: a real detector may err")
 	}
-	if sc.Workload != nil {
-		why = append(why, "workload "+sc.Workload.Kind+": members have no communicator")
-	}
 	return why
 }
 
@@ -146,13 +143,7 @@ func refuseAct(a *scenarios.Act) string {
 		return "suspect: a real member suspects whom it does not hear; use cut"
 	case scenarios.ActSkew:
 		return "skew: all members have this machine's clock"
-	case scenarios.ActHold:
-		return "hold: members have no communicator"
-	case scenarios.ActApp:
-		if a.Op != "shutdown" && a.Op != "recover" {
-			return "app " + a.Op + ": members have no communicator"
-		}
-	case scenarios.ActNone, scenarios.ActCrash, scenarios.ActPartition, scenarios.ActCut, scenarios.ActPause, scenarios.ActSlow,
+	case scenarios.ActNone, scenarios.ActHold, scenarios.ActApp, scenarios.ActCrash, scenarios.ActPartition, scenarios.ActCut, scenarios.ActPause, scenarios.ActSlow,
 		scenarios.ActLoss, scenarios.ActDuplicate:
 	}
 	return ""
@@ -238,6 +229,12 @@ func (p *Plan) links() bool {
 			return false
 		}
 	})
+}
+
+// Accurate tells whether nothing in the plan makes a member suspect one that lives: deaths, and what applications do. Where
+// one is suspected all the same, the machine did it.
+func (p *Plan) Accurate() bool {
+	return !p.links() && !slices.ContainsFunc(p.acts, func(a act) bool { return a.Kind == scenarios.ActPause })
 }
 
 // IDs names the members.

@@ -24,6 +24,7 @@ type process struct {
 	pauses int  // pause acts in force
 	dead   bool // killed by an act; a silent death is a stop for good
 	left   bool // shut down
+	holds  int  // hold acts in force
 }
 
 // news is what happens at a process: a report, or its exit.
@@ -125,8 +126,8 @@ func (p *process) listen(out io.Reader, all chan<- news) {
 		all <- news{node: p.node, report: r}
 	}
 	err := p.cmd.Wait()
-	close(p.exited)
 	all <- news{node: p.node, exit: err, exited: true}
+	close(p.exited) // last: whoever waits for it may stop listening
 }
 
 // tell gives an order. It never waits: an order is far smaller than a pipe, and one to a dead process is lost.

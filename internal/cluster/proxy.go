@@ -193,3 +193,10 @@ func (p *proxy) carry(in *net.UDPConn, member netip.AddrPort, out *net.UDPConn, 
 		}
 	}
 }
+
+// open tells whether packets from one node reach another.
+func (n *network) open(from, to int) bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.links[from*n.world+to].closed == 0
+}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nexarsim/checker/trace"
+	"nexarsim/core"
 	"nexarsim/realnet"
 	"nexarsim/scenarios"
 )
@@ -36,7 +37,13 @@ type Result struct {
 	Steps    uint64 // inputs of members, and beginnings and ends of acts
 	Messages uint64
 	Installs uint64
-	Unfired  []string // acts whose moment never came
+	Unfired  []string      // acts whose moment never came
+	Stalls   int           // how often a process had to wait for the machine for so long that the trace shows it as a pause or a slowness
+	Longest  time.Duration // of these
+	Doubt    string        // the first suspicion of a member that lived; "" if there was none
+	Calls    uint64        // that the members' applications were told to make
+	Closings []Closing
+	waits    map[wait]bool
 }
 
 // certificateTime is how long a run's certificates are good for.
@@ -50,8 +57,11 @@ type launcher struct {
 	proxies []*proxy
 	all     []*process
 	news    chan news
-	lines   []trace.Event // what the launcher has done
-	fired   []bool        // by act of the plan
+	lines   []trace.Event   // what the launcher has done
+	stalls  map[int][]stall // by node, and launched
+	fired   []bool          // by act of the plan
+	load    *load
+	closed  []Closing
 	origin  int64
 	done    chan struct{}
 }
@@ -61,7 +71,19 @@ type launcher struct {
 func Run(ctx context.Context, spec Spec) (*Result, error) {
 	l := &launcher{spec: &spec, plan: spec.Plan, net: newNetwork(spec.Plan.World), news: make(chan news), done: make(chan struct{})}
 	l.fired = make([]bool, len(spec.Plan.acts))
+	own := make(chan []stall, 1)
+	over := make(chan struct{})
+	go func() {
+		var list []stall
+		watchStalls(over, func(s stall) { list = append(list, s) })
+		own <- list
+	}()
+	l.load = newLoad(l)
 	end, err := l.run(ctx)
+	close(over)
+	for _, s := range <-own {
+		l.stalled(launched, s)
+	}
 	l.close()
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", spec.Plan.Scenario.Name, err)
@@ -70,6 +92,7 @@ func Run(ctx context.Context, spec Spec) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", spec.Plan.Scenario.Name, err)
 	}
+	res.Calls, res.Closings = l.load.calls, l.closed
 	for i, fired := range l.fired {
 		if !fired {
 			res.Unfired = append(res.Unfired, fmt.Sprintf("%s: %v", spec.Plan.acts[i].where, spec.Plan.acts[i].Kind))
@@ -88,6 +111,9 @@ func (l *launcher) run(ctx context.Context) (end int64, err error) {
 	if err := l.perform(ctx); err != nil {
 		return 0, err
 	}
+	if err := l.closing(ctx); err != nil {
+		return 0, err
+	}
 	return l.now(), nil
 }
 
@@ -98,7 +124,8 @@ func (l *launcher) close() {
 		defer close(drained)
 		for {
 			select {
-			case <-l.news:
+			case n := <-l.news:
+				_ = l.hear(&n) // how members end is no part of the run
 			case <-l.done:
 				return
 			}
@@ -128,7 +155,7 @@ func (l *launcher) await(ctx context.Context, what string, take func(node int, r
 	for left := len(l.all); left > 0; {
 		select {
 		case n := <-l.news:
-			if err := l.fault(&n); err != nil {
+			if err := l.hear(&n); err != nil {
 				return err
 			}
 			if n.report != nil && take(n.node, n.report) {
@@ -141,9 +168,12 @@ func (l *launcher) await(ctx context.Context, what string, take func(node int, r
 	return nil
 }
 
-// fault is what a member did wrong as a process.
-func (l *launcher) fault(n *news) error {
+// hear takes what every part of a run wants to know. An error is what a member did wrong as a process.
+func (l *launcher) hear(n *news) error {
 	p := l.all[n.node]
+	if n.report != nil && n.report.Stall != nil {
+		l.stalled(n.node, *n.report.Stall)
+	}
 	switch {
 	case n.report != nil && n.report.Fail != "":
 		return fmt.Errorf("node %d: %s", n.node, n.report.Fail)
@@ -204,6 +234,7 @@ func (l *launcher) join(hellos []*helloReport) error {
 		p.tell(&order{Join: &joinOrder{
 			Self: id, Members: members, Core: l.plan.Core, Idle: int64(l.plan.Scenario.Network.IdleTimeout),
 			Certificate: cert, Authority: ca.Certificate(), Record: l.record(i), Triggers: l.plan.triggers(i), Log: l.spec.Logs != nil,
+			Register: l.load.kind == workRegister,
 		}})
 	}
 	return nil
@@ -273,6 +304,10 @@ func (l *launcher) perform(ctx context.Context) error {
 		if len(a.moments) > 0 {
 			until = a.moments[0].at
 		}
+		work, works := l.load.next(a.end - a.settle/2)
+		if works = works && work < until; works {
+			until = work
+		}
 		triggered, node, err := l.wait(ctx, until)
 		switch {
 		case err != nil:
@@ -282,6 +317,8 @@ func (l *launcher) perform(ctx context.Context) error {
 			if p := l.all[node]; !p.dead {
 				p.tell(&order{Go: true})
 			}
+		case works:
+			l.load.due()
 		case len(a.moments) == 0:
 			return nil
 		default:
@@ -314,21 +351,33 @@ func (l *launcher) wait(ctx context.Context, until time.Duration) (triggered, no
 	for {
 		select {
 		case n := <-l.news:
-			if err := l.fault(&n); err != nil {
+			if err := l.hear(&n); err != nil {
 				return -1, 0, err
 			}
 			switch r := n.report; {
 			case r == nil:
 			case r.Trigger != nil && *r.Trigger >= 0 && *r.Trigger < len(l.plan.acts):
 				return *r.Trigger, n.node, nil
-			case r.Install > 0 && l.spec.Notice != nil:
-				l.spec.Notice(n.node, r.Install)
+			default:
+				l.heard(n.node, r)
 			}
 		case <-timer.C:
 			return -1, 0, nil
 		case <-ctx.Done():
 			return -1, 0, ctx.Err()
 		}
+	}
+}
+
+// heard takes a report that nobody waits for.
+func (l *launcher) heard(node int, r *report) {
+	switch {
+	case r.Trigger != nil:
+		l.all[node].tell(&order{Go: true}) // too late for its act
+	case r.Install > 0 && l.spec.Notice != nil:
+		l.spec.Notice(node, r.Install)
+	case r.Done != nil:
+		l.load.ended(node, r.Done)
 	}
 }
 
@@ -342,6 +391,11 @@ func (l *launcher) act(a *act, begins bool) {
 	case scenarios.ActPause:
 		for _, node := range a.Nodes {
 			l.pause(node, begins)
+		}
+	case scenarios.ActHold:
+		l.note(lineOf(a.Kind, begins), a)
+		for _, node := range a.Nodes {
+			l.hold(node, begins)
 		}
 	case scenarios.ActApp:
 		l.note(trace.App, a)
@@ -371,6 +425,8 @@ func lineOf(k scenarios.ActKind, begins bool) trace.Kind {
 		return pick(trace.Slow, trace.SlowEnd)
 	case scenarios.ActLoss:
 		return pick(trace.Loss, trace.LossEnd)
+	case scenarios.ActHold:
+		return pick(trace.Hold, trace.HoldEnd)
 	case scenarios.ActDuplicate:
 		return pick(trace.Duplicate, trace.DuplicateEnd)
 	default:
@@ -431,7 +487,26 @@ func (l *launcher) application(node int, op string) {
 	if p.dead {
 		return
 	}
+	if letterOf(op) != 0 {
+		l.load.call(node, op, l.load.brings(node, op))
+		return
+	}
+	p.left = p.left || op == "shutdown"
 	p.tell(&order{Recover: op == "recover", Shutdown: op == "shutdown"})
+}
+
+// hold lets a member's application take the lock that its own calls wait for, or give it back.
+func (l *launcher) hold(node int, begins bool) {
+	p, op := l.all[node], core.CallHold
+	if begins {
+		p.holds++
+	} else {
+		p.holds--
+		op = core.CallRelease
+	}
+	if !p.dead {
+		l.load.call(node, op.String(), 0)
+	}
 }
 
 func (l *launcher) header() error {

@@ -2,10 +2,14 @@ package cluster_test
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"os"
 	"slices"
 	"testing"
+
+	"nexarsim/checker"
+	"nexarsim/checker/trace"
 )
 
 // calm beats slowly enough for a busy machine: deaths are witnessed at once all the same.
@@ -22,17 +26,40 @@ func TestCascadeOfKills(t *testing.T) {
 	}
 }
 
-// TestDownToTheLimit kills one after the other until the rule allows no more: one survivor.
+// TestDownToTheLimit: one recovery after the other in one run, until the quorum rule allows no more. Whoever was stopped
+// meanwhile hears that it is excluded when it wakes.
 func TestDownToTheLimit(t *testing.T) {
 	t.Parallel()
-	r := runScenario(t, "name: limit\nworld: 4\n"+calm+`faults:
-  - {at: 200ms, crash: [0]}
-  - {at: 500ms, crash: [3]}
-  - {at: 800ms, crash: [2]}
-`, 0, "fail-stop", 1)
-	r.passes(t)
-	if v := r.last[1]; v == nil || !slices.Equal(v.Members, []int{1}) {
-		t.Errorf("node 1 installed %+v last: expected itself alone", v)
+	for _, s := range []struct {
+		file     string
+		left     []int // the last view
+		survivor int
+		epoch    uint64 // of the last view, at least
+		sleeper  int    // -1: nobody was stopped
+		lost     bool
+	}{
+		{"quorum-seven-to-one", []int{0}, 0, 4, 6, false},
+		{"quorum-past-the-limit", []int{0, 1}, 1, 1, -1, true},
+		{"fail-stop-five-to-one", []int{1}, 1, 4, 4, false},
+	} {
+		t.Run(s.file, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile("testdata/" + s.file + ".yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := runScenario(t, string(text), 0, scenario(t, string(text)).Protocol, 1)
+			r.passes(t)
+			if v := r.last[s.survivor]; v == nil || !slices.Equal(v.Members, s.left) || v.Epoch < s.epoch {
+				t.Errorf("node %d installed %+v last: expected %v in epoch %d or later", s.survivor, v, s.left, s.epoch)
+			}
+			if lost := slices.Contains(r.told[s.survivor], "quorum-lost"); lost != s.lost {
+				t.Errorf("node %d was told %v", s.survivor, r.told[s.survivor])
+			}
+			if s.sleeper >= 0 && (r.ends[s.sleeper] != "evicted" || !slices.Contains(r.told[s.sleeper], "evicted")) {
+				t.Errorf("node %d was told %v and ended %q: expected it to be evicted", s.sleeper, r.told[s.sleeper], r.ends[s.sleeper])
+			}
+		})
 	}
 }
 
@@ -162,5 +189,59 @@ faults:
 	}
 	if r.sends[0] == 0 || r.heard[0] > 1 {
 		t.Errorf("%d of %d proposals of node 0 arrived: it was killed after the first", r.heard[0], r.sends[0])
+	}
+}
+
+// TestMachineThatStalls: all members stand still for longer than an install may take, just when one of them dies, and
+// nobody has told them to. The trace shows it, and the judge blames no member. Without these lines of the trace it would.
+func TestMachineThatStalls(t *testing.T) {
+	t.Parallel()
+	r := runAs(t, "dozer", `name: stalls
+world: 4
+config: {heartbeat_interval: 50ms, heartbeat_timeout: 500ms, recovery_timeout: 5s}
+duration: 1s
+settle: 12s
+faults:
+  - {at: 2s, crash: [3]}
+`, 0, "quorum", 1)
+	r.passes(t)
+	if r.res.Stalls < 3 || r.res.Longest < dozeFor/2 {
+		t.Errorf("%d stalls, the longest %v: expected one of each survivor, of about %v", r.res.Stalls, r.res.Longest, dozeFor)
+	}
+	d, err := trace.NewReader(bytes.NewReader(r.text), "merged")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := checker.New(d.Header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ev trace.Event
+	for err = d.Next(&ev); err == nil; err = d.Next(&ev) {
+		if ev.Kind != trace.Pause && ev.Kind != trace.Resume {
+			j.Observe(&ev)
+		}
+	}
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	if v := j.Finish(checker.Ending{T: r.res.End, Complete: true}); len(v.Violations) == 0 || v.Violations[0].Property != checker.Late {
+		t.Errorf("without the stalls: %+v; expected an install that is late", v.Violations)
+	}
+}
+
+// TestFailStopSplits: outside of its assumption fail-stop disagrees, and the judge of a real run says so.
+func TestFailStopSplits(t *testing.T) {
+	t.Parallel()
+	r := runScenario(t, `name: split
+world: 4
+config: {heartbeat_interval: 100ms, heartbeat_timeout: 1s, recovery_timeout: 2s}
+duration: 1s
+settle: 2s
+faults:
+  - {at: 300ms, partition: [[0, 1], [2, 3]], for: 4s}
+`, 0, "fail-stop", 1)
+	if !slices.ContainsFunc(r.verdict.Violations, func(v trace.Violation) bool { return v.Property == checker.Agreement }) {
+		t.Errorf("violations %+v: expected that two views of one epoch differ", r.verdict.Violations)
 	}
 }

@@ -34,6 +34,8 @@ type server struct {
 	socket  *net.UDPConn
 	key     ed25519.PrivateKey
 	group   *realnet.Group
+	app     *application
+	stop    context.CancelFunc // of the application's calls
 	file    *os.File
 	proceed chan struct{} // an act that a trigger set off was done
 	ended   chan struct{} // closed when the process is to end
@@ -69,7 +71,9 @@ func Serve(in io.Reader, out, logs io.Writer) error {
 func (s *server) close() {
 	close(s.ended)
 	if s.group != nil {
+		s.stop()
 		s.group.Close()
+		s.app.wait.Wait()
 	}
 	if s.socket != nil {
 		s.socket.Close()
@@ -117,6 +121,12 @@ func (s *server) obey(o *order) error {
 		return s.group.Start(*o.Start)
 	case o.Recover:
 		s.wait.Go(func() { _ = s.group.Recover(context.Background()) }) // how it went stands in the record
+	case o.Call != nil:
+		s.app.call(o.Call)
+	case o.State:
+		s.report(&report{State: s.app.state()})
+	case o.Closing != nil:
+		s.app.closing(o.Closing)
 	case o.Shutdown:
 		s.wait.Go(func() { _ = s.group.Shutdown(context.Background()) })
 	}
@@ -132,8 +142,16 @@ func (s *server) join(j *joinOrder) error {
 		Self: j.Self, Members: j.Members, Core: j.Core, Credentials: creds, Socket: s.socket, Idle: time.Duration(j.Idle),
 		QlogTrace: os.Getenv("QLOGDIR") != "",
 	}
+	cfg.Machine = realnet.Stacked
+	if j.Register {
+		cfg.Machine = realnet.Registered
+	}
 	if len(j.Triggers) > 0 {
-		w := &watcher{triggers: j.Triggers, names: core.Kind.String, strike: s.strike}
+		names, err := cfg.Machine(core.Setup{World: 1, Config: j.Core}) // for what it calls its messages
+		if err != nil {
+			return err
+		}
+		w := &watcher{triggers: j.Triggers, names: names.KindName, strike: s.strike}
 		cfg.Watch = w.look
 	}
 	if j.Log {
@@ -142,10 +160,15 @@ func (s *server) join(j *joinOrder) error {
 	if s.group, err = realnet.New(cfg); err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.app = &application{group: s.group, report: s.report, ctx: ctx}
 	if s.file, err = os.OpenFile(j.Record, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
 		return err
 	}
-	s.group.Record(s.file)
+	stalled := func(found stall) { s.report(&report{Stall: &found}) }
+	s.group.Record(&stallWriter{s.file, stalled})
+	s.wait.Go(func() { watchStalls(s.ended, stalled) })
 	s.wait.Go(s.follow)
 	s.wait.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), connectTime)

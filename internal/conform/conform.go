@@ -45,7 +45,7 @@ func New(h *trace.Header) (*Checker, error) {
 		return nil, err
 	}
 	c := &Checker{header: h, cfg: cfg, nodes: make([]*node, h.World)}
-	c.make = func(s core.Setup) (core.Machine, error) { return core.New(s) }
+	c.make = constructor(h)
 	for i := range c.nodes {
 		c.nodes[i] = &node{}
 	}
@@ -66,7 +66,7 @@ func (c *Checker) Observe(ev *trace.Event) {
 	case trace.Input:
 		c.inputs++
 		c.input(n, ev)
-	case trace.Send, trace.Deliver, trace.Suspect, trace.Trust, trace.Install, trace.Told, trace.End, trace.Panic:
+	case trace.Send, trace.Deliver, trace.Suspect, trace.Trust, trace.Install, trace.Told, trace.End, trace.Panic, trace.Call:
 		c.compare(n, ev)
 	default:
 		// Nothing that a machine's step shows.
@@ -190,6 +190,8 @@ func lineOf(ev *trace.Event) line {
 		l.text = fmt.Sprintf("%s %q", ev.Why, ev.Error)
 	case trace.Panic:
 		l.text = ev.Error
+	case trace.Call:
+		l.text = fmt.Sprintf("%+v", *ev.Call)
 	default:
 	}
 	return l

@@ -3,21 +3,24 @@ package corpus
 import (
 	"bytes"
 	"fmt"
-	"path/filepath"
+	"io/fs"
+	"os"
+	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"nexarsim/core/classic"
 	"nexarsim/internal/story"
 	"nexarsim/sim"
 	"nexarsim/sim/capsule"
+	"nexarsim/testdata/capsules"
 )
 
 // Entry is one capsule with its record.
 type Entry struct {
 	Record
 	Capsule *capsule.Capsule
+	Source  []byte // the text of its file
 
 	Replays []Replay // after Replay: the capsule's own protocol first
 	Story   string   // of the replay on the capsule's own protocol
@@ -31,22 +34,30 @@ type Replay struct {
 
 // Load reads the capsules of a directory with their records. A capsule without a record is an error, as is a record
 // without its capsule.
-func Load(dir string) ([]Entry, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+func Load(dir string) ([]Entry, error) { return load(os.DirFS(dir), dir) }
+
+// Embedded is the corpus as it was when the program was built.
+func Embedded() ([]Entry, error) { return load(capsules.Files, "testdata/capsules") }
+
+func load(files fs.FS, dir string) ([]Entry, error) {
+	names, err := fs.Glob(files, "*.json") // sorted
 	if err != nil {
 		return nil, fmt.Errorf("load corpus: %w", err)
 	}
 	var all []Entry
 	for _, r := range Records() {
-		c, err := capsule.ReadFile(filepath.Join(dir, r.File))
+		text, err := fs.ReadFile(files, r.File)
 		if err != nil {
 			return nil, fmt.Errorf("load corpus: %w", err)
 		}
-		all = append(all, Entry{Record: r, Capsule: c})
-		names = slices.DeleteFunc(names, func(n string) bool { return filepath.Base(n) == r.File })
+		c, err := capsule.Parse(path.Join(dir, r.File), text)
+		if err != nil {
+			return nil, fmt.Errorf("load corpus: %w", err)
+		}
+		all = append(all, Entry{Record: r, Capsule: c, Source: text})
+		names = slices.DeleteFunc(names, func(n string) bool { return n == r.File })
 	}
 	if len(names) > 0 {
-		sort.Strings(names)
 		return nil, fmt.Errorf("load corpus: no record of %s", strings.Join(names, ", "))
 	}
 	return all, nil

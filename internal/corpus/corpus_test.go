@@ -16,7 +16,7 @@ const (
 	searched = "../../testdata/ladder.json"
 )
 
-func load(t *testing.T) []Entry {
+func loaded(t *testing.T) []Entry {
 	t.Helper()
 	all, err := Load(dir)
 	if err != nil {
@@ -35,7 +35,7 @@ func load(t *testing.T) []Entry {
 
 // TestPower replays the corpus: no capsule may have lost its power.
 func TestPower(t *testing.T) {
-	for _, e := range load(t) {
+	for _, e := range loaded(t) {
 		if lost := e.Lost(); lost != "" {
 			t.Error(lost)
 		}
@@ -44,7 +44,7 @@ func TestPower(t *testing.T) {
 
 // TestPagesAreCurrent holds the two pages to what the replays say today.
 func TestPagesAreCurrent(t *testing.T) {
-	all := load(t)
+	all := loaded(t)
 	var page, track bytes.Buffer
 	searches, err := ReadExplored(searched)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestPagesAreCurrent(t *testing.T) {
 
 // TestSmall holds the findings to their size.
 func TestSmall(t *testing.T) {
-	for _, e := range load(t) {
+	for _, e := range loaded(t) {
 		if n := len(e.Capsule.Decisions); n > 40 {
 			t.Errorf("%s: %d decisions, at most 40", e.File, n)
 		}

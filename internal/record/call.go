@@ -2,6 +2,8 @@ package record
 
 import (
 	"encoding/json"
+	"fmt"
+	"hash/fnv"
 	"strconv"
 
 	"nexarsim/checker/trace"
@@ -18,7 +20,9 @@ type caller struct {
 type openCall struct {
 	id, n uint64
 	op    core.CallOp
-	line  uint64 // of its start
+	line  uint64 // of its start; 0: it has none
+	quiet bool   // it was made on another communicator than the view's
+	bytes bool   // what it works on are elements, not one number
 }
 
 // callOps bounds the numbers of calls.
@@ -53,15 +57,23 @@ func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cau
 		return cause
 	}
 	c := r.caller(node)
+	if in.Comm != 0 && in.Call.Collective() { // its members are others than the view's, and no property judges it
+		c.open = append(c.open, openCall{id: in.ID, op: in.Call, quiet: true})
+		return cause
+	}
 	n := &c.made[in.Call]
 	*n++
 	r.call = trace.Operation{Op: in.Call.String(), Phase: "start", N: *n, Epoch: uint64(epoch)}
 	if in.Call == core.CallAllReduce || in.Call == core.CallWrite {
 		r.call.Value = quote(strconv.FormatInt(in.Value, 10))
 	}
+	elements := in.Body != "" && in.Call.Collective()
+	if elements {
+		r.call.Value = quote(brief(in.Body))
+	}
 	r.ev.Call = &r.call
 	line := r.emit(t, node, trace.Call, cause)
-	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line})
+	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line, bytes: elements})
 	return line
 }
 
@@ -73,15 +85,28 @@ func (r *Recorder) Done(t int64, node int, d *core.Done, epoch core.Epoch, cause
 		return
 	}
 	o := r.caller(node).close(d)
+	if o.quiet {
+		return
+	}
 	if cause == 0 {
 		cause = o.line
 	}
 	r.call = trace.Operation{Op: d.Call.String(), Phase: "end", N: o.n, Epoch: uint64(epoch), Error: d.Err}
-	if d.Result != "" {
+	switch {
+	case o.bytes && d.Err == "":
+		r.call.Value = quote(brief(d.Result))
+	case d.Result != "":
 		r.call.Value = quote(d.Result)
 	}
 	r.ev.Call = &r.call
 	r.emit(t, node, trace.Call, cause)
+}
+
+// brief stands for elements: equal ones have an equal text, and it is no number that could be part of a sum.
+func brief(elements string) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(elements)) // a hash never fails
+	return fmt.Sprintf("%d bytes, %016x", len(elements), h.Sum64())
 }
 
 // close takes a call out of those in flight; the zero openCall if it is not among them.

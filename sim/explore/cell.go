@@ -92,13 +92,13 @@ const (
 
 // outcome is what a cell makes of an input.
 type outcome struct {
-	number uint32 // among the worker's outcomes
-	cell   uint32
-	from   uint32 // the cell before
-	in     input
-	sends  []uint32 // mails
-	asks   []uint32 // per send: the op to be answered, 0 for none; nil if all are 0
-	seen   uint32
+	cell  uint32
+	from  uint32 // the cell before
+	in    input
+	sends []uint32 // mails
+	asks  []uint32 // per send: the op to be answered, 0 for none; nil if all are 0
+	seen  uint32
+	lines uint32 // that the judge sees, if any
 
 	changed  bool // something came of it
 	visible  bool // the judge sees it
@@ -112,8 +112,7 @@ func (w *world) step(c uint32, in input) *outcome {
 		return &w.outcomes[i]
 	}
 	o := w.workOut(c, in)
-	o.number = uint32(len(w.outcomes))
-	w.steps.put(key, o.number)
+	w.steps.put(key, uint32(len(w.outcomes)))
 	w.outcomes = append(w.outcomes, o)
 	return &w.outcomes[len(w.outcomes)-1]
 }
@@ -123,28 +122,36 @@ func (w *world) workOut(number uint32, in input) outcome {
 	after := *before
 	after.wakes = slices.Clone(before.wakes)
 	after.answers = slices.Clone(before.answers)
-	w.run(&after, in)
 	o := outcome{from: number, in: in}
-	switch in & inputKind {
-	case giveTimer:
-		after.armed &^= 1 << (in & inputPayload)
-	case giveWake:
-		if i := slices.Index(after.wakes, uint32(in&inputPayload)); i >= 0 {
-			after.wakes = slices.Delete(after.wakes, i, i+1)
-		}
-	case giveSent:
-		after.answers = after.answers[1:]
-	case giveClosed:
-		after.closed |= 1 << (in & inputPayload)
-		o.seen |= probeClosed
+	w.finish(&after, &o)
+	if o.visible {
+		o.lines = w.numberLines(before)
 	}
-	w.perform(&after, &o)
-	if after.still && w.cfg.Partitions == 0 {
-		after.closed = 0 // its peers ask whom it has left only after a partition
-	}
-	o.cell = w.numberCell(&after)
 	o.changed = o.cell != number || len(o.sends) > 0 || o.visible
 	return o
+}
+
+// finish takes the step of an outcome.
+func (w *world) finish(c *cell, o *outcome) {
+	w.run(c, o.in)
+	switch payload := o.in & inputPayload; o.in & inputKind {
+	case giveTimer:
+		c.armed &^= 1 << payload
+	case giveWake:
+		if i := slices.Index(c.wakes, uint32(payload)); i >= 0 {
+			c.wakes = slices.Delete(c.wakes, i, i+1)
+		}
+	case giveSent:
+		c.answers = c.answers[1:]
+	case giveClosed:
+		c.closed |= 1 << payload
+		o.seen |= probeClosed
+	}
+	w.perform(c, o)
+	if c.still && w.cfg.Partitions == 0 {
+		c.closed = 0 // its peers ask whom it has left only after a partition
+	}
+	o.cell = w.numberCell(c)
 }
 
 func (w *world) numberCell(c *cell) uint32 {

@@ -2,8 +2,13 @@ package explore
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"maps"
 	"math/bits"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"nexarsim/core"
 )
@@ -19,170 +24,275 @@ import (
 //     refusal.
 //
 // With that, leaving such messages out takes no behaviour away: each of them, whenever it were delivered, would do
-// nothing, or what a step that tells does. If a claim does not hold, the search is made again with the
-// messages kept that it is about.
+// nothing, or what a step that tells does. If claims do not hold, the search is made again with all
+// messages kept that they are about.
 
-// claims is the check of one search.
-type claims struct {
-	w     *world
-	mails [MaxWorld][]uint32  // by receiver
-	fates map[uint32][]uint64 // by cell, a bit for each mail to it that does not act, and then for each that is spent
-	asked [MaxWorld][]uint32  // by sender, mails that are answered somewhere
-	idles map[uint32][]uint64 // by cell, a bit for each asked mail of its node whose refusal it has no use for
-	about core.Kind           // what a broken claim is about
-	out   core.Effects
-	in    core.Input
+// doubt is a claim that does not hold, about messages of one kind.
+type doubt struct {
+	about core.Kind
+	text  string
 }
 
-// broken says which claim does not hold, and about what kind of messages; empty if all do.
-func (w *world) broken(outcomes [][]outcome) (text string, about core.Kind) {
+// claims is the check of one search, which the workers share.
+type claims struct {
+	w     *world
+	mails [MaxWorld][]uint32 // by receiver
+	fates [][]uint64         // by cell, a bit for each mail to it that does not act, and then for each that is spent; nil where nothing moves
+	asked [MaxWorld][]uint32 // by sender, mails that are answered somewhere
+	idles [][]uint64         // by cell, a bit for each asked mail of its node whose refusal it has no use for
+	place []int32            // of a mail among those to its receiver
+	turn  []int32            // of an asked mail among those of its sender, plus one
+	cells [MaxWorld][]uint32 // by node, those with fates
+}
+
+// claimant is one worker of a check.
+type claimant struct {
+	*claims
+	w      *world
+	doubts map[core.Kind]string // of each kind, the text that comes first
+	seen   []uint64             // mails that are answered
+	before []byte
+	after  []byte
+	out    core.Effects
+	in     core.Input
+}
+
+// broken says which claims do not hold; nothing if all do. What it says depends on what the search has met alone.
+func broken(worlds []*world) []doubt {
+	w := worlds[0]
 	if !w.expert || w.cfg.Plain.KeepSpent {
-		return "", 0
+		return nil
 	}
-	k := &claims{w: w, fates: map[uint32][]uint64{}, idles: map[uint32][]uint64{}}
-	for number := range w.mails.count.Load() {
+	mails, cells := w.mails.count.Load(), w.cells.count.Load()
+	k := &claims{w: w, fates: make([][]uint64, cells), idles: make([][]uint64, cells), place: make([]int32, mails), turn: make([]int32, mails)}
+	for number := range mails {
 		to := w.mails.at(number).of.to
+		k.place[number] = int32(len(k.mails[to]))
 		k.mails[to] = append(k.mails[to], number)
 	}
-	seen := make([]bool, w.mails.count.Load())
-	cells := w.cells.count.Load()
-	for number := range cells {
-		if text := k.inert(number, seen); text != "" {
-			return text, k.about
-		}
+	var all []*claimant
+	for _, w := range worlds {
+		all = append(all, &claimant{claims: k, w: w, doubts: map[core.Kind]string{}, seen: make([]uint64, (mails+63)/64)})
 	}
-	for number := range cells {
-		if k.fates[number] != nil {
-			k.refusals(number)
-		}
+	share(all, cells, (*claimant).ask)
+	k.collect(all)
+	share(all, cells, (*claimant).refusals)
+	share(all, cells, (*claimant).inert)
+	var wait sync.WaitGroup
+	for _, c := range all {
+		wait.Go(func() {
+			for i := range c.w.outcomes {
+				c.lasting(&c.w.outcomes[i])
+			}
+		})
 	}
-	for _, list := range outcomes {
-		for i := range list {
-			if text := k.lasting(&list[i]); text != "" {
-				return text, k.about
+	wait.Wait()
+	return merge(all)
+}
+
+// share gives the cells out to the workers.
+func share(all []*claimant, cells uint32, do func(*claimant, uint32)) {
+	const portion = 64
+	var next atomic.Uint32
+	var wait sync.WaitGroup
+	for _, c := range all {
+		wait.Go(func() {
+			for {
+				from := next.Add(portion) - portion
+				if from >= cells {
+					return
+				}
+				for number := range min(portion, cells-from) {
+					do(c, from+number)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// merge takes of each kind the text that comes first.
+func merge(all []*claimant) []doubt {
+	texts := map[core.Kind]string{}
+	for _, c := range all {
+		for about, text := range c.doubts { // unordered: of each kind the first text is taken
+			if first, ok := texts[about]; !ok || text < first {
+				texts[about] = text
 			}
 		}
 	}
-	return "", 0
+	var doubts []doubt
+	for _, about := range slices.SortedFunc(maps.Keys(texts), cmp.Compare[core.Kind]) {
+		doubts = append(doubts, doubt{about, texts[about]})
+	}
+	return doubts
+}
+
+func (c *claimant) doubt(about core.Kind, text string) {
+	if first, ok := c.doubts[about]; !ok || text < first {
+		c.doubts[about] = text
+	}
+}
+
+// ask asks a cell's machine about each mail to it.
+func (c *claimant) ask(number uint32) {
+	x := c.w.cells.at(number).of
+	if x.m == nil || x.still {
+		return
+	}
+	mails := c.mails[x.node]
+	words := (len(mails) + 63) / 64
+	fates := make([]uint64, 2*words)
+	c.fates[number] = fates
+	for i, mailNumber := range mails {
+		switch c.w.askFate(x, c.w.mails.at(mailNumber).of) { // too many pairs to remember
+		case mailSpent:
+			fates[i>>6] |= 1 << (i & 63)
+			fates[words+i>>6] |= 1 << (i & 63)
+		case mailAnswered:
+			fates[i>>6] |= 1 << (i & 63)
+			c.seen[mailNumber>>6] |= 1 << (mailNumber & 63)
+		}
+	}
+}
+
+// collect lists what is answered somewhere.
+func (k *claims) collect(all []*claimant) {
+	for number := range uint32(len(k.place)) {
+		for _, c := range all {
+			if c.seen[number>>6]>>(number&63)&1 != 0 {
+				from := k.w.mails.at(number).of.from
+				k.asked[from] = append(k.asked[from], number)
+				k.turn[number] = int32(len(k.asked[from]))
+				break
+			}
+		}
+	}
+	for number, fates := range k.fates {
+		if fates != nil {
+			node := k.w.cells.at(uint32(number)).of.node
+			k.cells[node] = append(k.cells[node], uint32(number))
+		}
+	}
+}
+
+// refusals notes which refusals a cell has no use for.
+func (c *claimant) refusals(number uint32) {
+	if c.fates[number] == nil {
+		return
+	}
+	x := c.w.cells.at(number).of
+	asked := c.asked[x.node]
+	idle := make([]uint64, (len(asked)+63)/64)
+	for i, m := range asked {
+		if c.w.askRefused(x, c.w.mails.at(m).of) {
+			idle[i>>6] |= 1 << (i & 63)
+		}
+	}
+	c.idles[number] = idle
 }
 
 // inert delivers to a copy of a cell's machine everything that is spent or answered there.
-func (k *claims) inert(number uint32, seen []bool) string {
-	c := k.w.cells.at(number).of
-	if c.m == nil || c.still {
-		return ""
+func (c *claimant) inert(number uint32) {
+	fates := c.fates[number]
+	if fates == nil {
+		return
 	}
-	mails := k.mails[c.node]
-	words := (len(mails) + 63) / 64
-	fates := make([]uint64, 2*words)
-	k.fates[number] = fates
-	m := c.m.Clone()
-	before := m.AppendState(nil)
+	x := c.w.cells.at(number).of
+	mails := c.mails[x.node]
+	m := x.m.Clone()
+	c.before = m.AppendState(c.before[:0])
 	for i, mailNumber := range mails {
-		fate := k.w.askFate(c, k.w.mails.at(mailNumber).of) // too many pairs to remember
-		if fate == mailActs {
+		if fates[i>>6]>>(i&63)&1 == 0 {
 			continue
 		}
-		fates[i>>6] |= 1 << (i & 63)
-		if fate == mailSpent {
-			fates[words+i>>6] |= 1 << (i & 63)
-		} else if !seen[mailNumber] {
-			seen[mailNumber] = true
-			from := k.w.mails.at(mailNumber).of.from
-			k.asked[from] = append(k.asked[from], mailNumber)
-		}
-		text := k.deliver(m, mailNumber, fate)
-		if text == "" && !bytes.Equal(before, m.AppendState(nil)) {
+		spent := fates[len(fates)/2+i>>6]>>(i&63)&1 != 0
+		text := c.deliver(m, mailNumber, spent)
+		if c.after = m.AppendState(c.after[:0]); text == "" && !bytes.Equal(c.before, c.after) {
 			text = "changes the node"
 		}
 		if text != "" {
-			l := k.w.mails.at(mailNumber).of
-			k.about = l.msg.Kind
-			return fmt.Sprintf("a %s from %d to %d of epoch %d counts as spent and %s", k.w.kindName(l.msg.Kind), l.from, l.to, l.msg.Epoch, text)
+			l := c.w.mails.at(mailNumber).of
+			c.doubt(l.msg.Kind, fmt.Sprintf("a %s from %d to %d of epoch %d counts as spent and %s", c.w.kindName(l.msg.Kind), l.from, l.to, l.msg.Epoch, text))
+			m = x.m.Clone()
 		}
 	}
-	return ""
 }
 
 // deliver says what a message does that it should not do.
-func (k *claims) deliver(m core.Machine, number, fate uint32) (text string) {
-	l := k.w.mails.at(number).of
-	k.in = core.Input{Kind: core.InDeliver, From: core.NodeID(l.from), Msg: l.msg}
-	k.out.Reset()
+func (c *claimant) deliver(m core.Machine, number uint32, spent bool) (text string) {
+	l := c.w.mails.at(number).of
+	c.in = core.Input{Kind: core.InDeliver, From: core.NodeID(l.from), Msg: l.msg}
+	c.out.Reset()
 	defer func() {
 		if p := recover(); p != nil {
 			text = fmt.Sprintf("panics: %v", p)
 		}
 	}()
-	m.Step(0, &k.in, &k.out)
-	for i := range k.out.List() {
-		e := &k.out.List()[i]
+	m.Step(0, &c.in, &c.out)
+	for i := range c.out.List() {
+		e := &c.out.List()[i]
 		if e.Kind != core.OutSend || e.Peer != core.NodeID(l.from) || e.Op != 0 {
 			return "does more than answer"
 		}
-		reply := k.out.Message(e)
+		reply := c.out.Message(e)
 		if reply.Kind == core.Commit {
 			continue
 		}
-		if fate != mailAnswered || !k.idle(number, reply) {
-			return "is answered with a " + k.w.kindName(reply.Kind)
+		if spent || !c.idle(number, reply) {
+			return "is answered with a " + c.w.kindName(reply.Kind)
 		}
 	}
 	return ""
 }
 
 // idle tells whether an answer is spent wherever its receiver has no use for a refusal of what it answers.
-func (k *claims) idle(number uint32, reply *core.Message) bool {
-	l := k.w.mails.at(number).of
-	back := k.w.numberMail(l.to, l.from, reply)
+func (c *claimant) idle(number uint32, reply *core.Message) bool {
+	l := c.w.mails.at(number).of
+	back := c.w.numberMail(l.to, l.from, reply)
 	key := pair(number, back)
-	if ok, known := k.w.answers.get(key); known {
+	if ok, known := c.w.answers.get(key); known {
 		return ok != 0
 	}
 	idle := true
-	for sender := range k.w.cells.count.Load() {
-		c := k.w.cells.at(sender).of
-		if c.m != nil && c.node == l.from && !c.still && k.w.refused(sender, number) && k.w.fate(sender, back) != mailSpent {
+	turn := c.turn[number] - 1
+	for _, sender := range c.cells[l.from] {
+		if c.idles[sender][turn>>6]>>(turn&63)&1 != 0 && !c.spentAt(sender, back) {
 			idle = false
 			break
 		}
 	}
-	k.w.answers.put(key, uint32(bit(idle)))
+	c.w.answers.put(key, uint32(bit(idle)))
 	return idle
 }
 
-// refusals notes which refusals a cell has no use for.
-func (k *claims) refusals(number uint32) {
-	asked := k.asked[k.w.cells.at(number).of.node]
-	idle := make([]uint64, (len(asked)+63)/64)
-	for i, m := range asked {
-		if k.w.refused(number, m) {
-			idle[i>>6] |= 1 << (i & 63)
-		}
+// spentAt tells whether a mail is spent at a cell, also one that the search has not met.
+func (c *claimant) spentAt(cell, number uint32) bool {
+	if int(number) >= len(c.place) {
+		return c.w.askFate(c.w.cells.at(cell).of, c.w.mails.at(number).of) == mailSpent
 	}
-	k.idles[number] = idle
+	fates, i := c.fates[cell], c.place[number]
+	return fates[len(fates)/2+int(i>>6)]>>(i&63)&1 != 0
 }
 
 // lasting looks for a claim that holds before a step and not after it.
-func (k *claims) lasting(o *outcome) string {
-	after, ok := k.fates[o.cell]
-	if !ok {
-		return "" // crashed or still
+func (c *claimant) lasting(o *outcome) {
+	from, after := c.fates[o.from], c.fates[o.cell]
+	if from == nil || after == nil {
+		return // crashed or still
 	}
-	node := k.w.cells.at(o.cell).of.node
-	for i, before := range k.fates[o.from] {
-		if lost := before &^ after[i]; lost != 0 {
-			mails := k.mails[node]
-			at := i%((len(mails)+63)/64)*64 + bits.TrailingZeros64(lost)
-			k.about = k.w.mails.at(mails[at]).of.msg.Kind
-			return fmt.Sprintf("a %s that is spent at node %d does not stay so", k.w.kindName(k.about), node)
+	node := c.w.cells.at(o.cell).of.node
+	for i, before := range from {
+		for lost := before &^ after[i]; lost != 0; lost &= lost - 1 {
+			at := i%(len(from)/2)*64 + bits.TrailingZeros64(lost)
+			about := c.w.mails.at(c.mails[node][at]).of.msg.Kind
+			c.doubt(about, fmt.Sprintf("a %s that is spent at node %d does not stay so", c.w.kindName(about), node))
 		}
 	}
-	for i, before := range k.idles[o.from] {
-		if lost := before &^ k.idles[o.cell][i]; lost != 0 {
-			k.about = k.w.mails.at(k.asked[node][64*i+bits.TrailingZeros64(lost)]).of.msg.Kind
-			return fmt.Sprintf("node %d has no use for a refusal of its %s, and comes to have one", node, k.w.kindName(k.about))
+	for i, before := range c.idles[o.from] {
+		for lost := before &^ c.idles[o.cell][i]; lost != 0; lost &= lost - 1 {
+			about := c.w.mails.at(c.asked[node][64*i+bits.TrailingZeros64(lost)]).of.msg.Kind
+			c.doubt(about, fmt.Sprintf("node %d has no use for a refusal of its %s, and comes to have one", node, c.w.kindName(about)))
 		}
 	}
-	return ""
 }

@@ -39,6 +39,9 @@ type Plain struct {
 	KeepVotes  bool   // a newer vote of a ballot does not replace an older one in flight
 	KeepRounds bool   // rounds rise for ever where members outbid each other
 	KeepOrder  bool   // the order in which a node sent its messages counts even when it cannot crash any more
+	// KeepBeliefs: states differ by all that nodes believe of each other. A search turns it on when it meets nodes that
+	// disagree: up to there it makes no difference.
+	KeepBeliefs bool
 }
 
 // MaxBudget bounds each budget: a count is a byte of the state.

@@ -62,36 +62,42 @@ const narrowStates = 6_000_000
 
 // Run goes through every state of a group within its budget.
 func Run(ctx context.Context, c Config, o Options) (*Result, error) {
-	return trusting(ctx, c, func(c Config) (*Result, string, core.Kind, error) { return run(ctx, c, o) })
+	return trusting(ctx, c, func(c Config) (*Result, []doubt, error) { return run(ctx, c, o) })
 }
 
 // trusting looks at a group, again and without a claim of its machines for each claim that turns out not to hold.
-func trusting(ctx context.Context, c Config, look func(Config) (*Result, string, core.Kind, error)) (*Result, error) {
-	var doubts []string
+func trusting(ctx context.Context, c Config, look func(Config) (*Result, []doubt, error)) (*Result, error) {
+	var texts []string
 	for {
-		r, doubt, about, err := look(c)
+		r, doubts, err := look(c)
 		if err != nil {
 			return nil, err
 		}
-		if doubt == "" || ctx.Err() != nil {
-			r.Doubt = strings.Join(doubts, "; ")
+		if len(doubts) == 0 || ctx.Err() != nil {
+			r.Doubt = strings.Join(texts, "; ")
 			return r, nil
 		}
-		doubts = append(doubts, doubt)
-		if c.Plain.KeepKinds |= 1 << min(about, 63); about == 0 {
-			c.Plain.KeepSpent = true
+		for _, d := range doubts {
+			texts = append(texts, d.text)
+			if c.Plain.KeepKinds |= 1 << min(d.about, 63); d.about == 0 {
+				c.Plain.KeepSpent = true
+			}
 		}
 	}
 }
 
-// run makes one search. The doubt is a claim of the machines that does not hold, about messages of a kind.
-func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, about core.Kind, err error) {
+// run makes one search. The doubts are claims of the machines that do not hold.
+func run(ctx context.Context, c Config, o Options) (*Result, []doubt, error) {
+	until := uint32(1 << markAgreement)
+	if c.streams() || c.Plain.KeepBeliefs {
+		until = 0
+	}
 	make1, err := newWorlds(&c)
 	if err != nil {
-		return nil, "", 0, err
+		return nil, nil, err
 	}
 	if make1, err = starting(make1, o.From); err != nil {
-		return nil, "", 0, err
+		return nil, nil, err
 	}
 	var worlds []*world
 	found, err := search.Run(ctx, func() search.System[State] {
@@ -100,12 +106,16 @@ func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, abo
 		return w
 	}, search.Options{
 		Workers: o.Workers, MaxStates: o.MaxStates, MaxDepth: o.MaxDepth, Progress: o.Progress,
-		Narrow: o.MaxStates > 0 && o.MaxStates <= narrowStates,
+		Narrow: o.MaxStates > 0 && o.MaxStates <= narrowStates, Until: until,
 	})
 	if err != nil {
-		return nil, "", 0, fmt.Errorf("explore %s: %w", c.Protocol, err)
+		return nil, nil, fmt.Errorf("explore %s: %w", c.Protocol, err)
 	}
-	r = &Result{
+	if found.Stopped == search.ByProperty { // from here on more tells states apart
+		c.Plain.KeepBeliefs = true
+		return run(ctx, c, o)
+	}
+	r := &Result{
 		Config: c, States: found.States, Transitions: found.Transitions, Depth: found.Depth, Stopped: found.Stopped,
 		Bits: found.Bits, MissProbability: found.MissProbability(), Bytes: found.Bytes,
 	}
@@ -116,16 +126,11 @@ func run(ctx context.Context, c Config, o Options) (r *Result, doubt string, abo
 			r.Seen = append(r.Seen, Probe{f.Property.Name, f.States})
 		case f.States > 0:
 			if err := r.add(worlds[0], &f, o.From); err != nil {
-				return nil, "", 0, err
+				return nil, nil, err
 			}
 		}
 	}
-	var steps [][]outcome
-	for _, w := range worlds {
-		steps = append(steps, w.outcomes)
-	}
-	doubt, about = worlds[0].broken(steps)
-	return r, doubt, about, nil
+	return r, broken(worlds), nil
 }
 
 // add tells a violation. Two properties may be shown in two ways; the shorter one is told, and both are counted.

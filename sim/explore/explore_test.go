@@ -52,7 +52,7 @@ var small = []struct {
 	{Config{Protocol: "fail-stop", World: 3, Budget: Budget{Crashes: 2, EarlyTimeouts: 1, Losses: 1}}, 1550, 4944, 15, nil, []string{
 		"a live node was excluded and learned it", "a node reported the loss of its quorum", "a suspicion was withdrawn",
 	}},
-	{Config{Protocol: "fail-stop", World: 3, Budget: Budget{Partitions: 1}}, 9448, 21820, 33, []string{"agreement in 8 steps"}, []string{
+	{Config{Protocol: "fail-stop", World: 3, Budget: Budget{Partitions: 1}}, 10249, 22976, 33, []string{"agreement in 8 steps"}, []string{
 		"a node reported the loss of its quorum",
 	}},
 }

@@ -24,6 +24,7 @@ type atlas[T any] struct {
 	shards [atlasShards]atlasShard
 	pages  [atlasPages]atomic.Pointer[[1 << atlasPageBits]part[T]]
 	count  atomic.Uint32
+	twin   func(number uint32, of T) // in tests: sees each part that was met again
 }
 
 type atlasShard struct {
@@ -39,19 +40,36 @@ type name struct {
 }
 
 type part[T any] struct {
-	hash uint64
-	of   T
+	hash, rest uint64 // halves of one
+	of         T
 }
 
 // number gives the number of the part with this encoding, and makes the part if it is new.
 func (a *atlas[T]) number(encoding []byte, make1 func() T) uint32 {
+	return a.numberOf(xxh3.Hash128(encoding), make1)
+}
+
+// recalled is number for parts that one worker asks for again and again: it asks its own memory first.
+func (a *atlas[T]) recalled(own *memo, encoding []byte, make1 func() T) uint32 {
 	h := xxh3.Hash128(encoding)
+	if number, ok := own.get(h.Hi); ok && a.at(number).rest == h.Lo {
+		return number
+	}
+	number := a.numberOf(h, make1)
+	own.put(h.Hi, number)
+	return number
+}
+
+func (a *atlas[T]) numberOf(h xxh3.Uint128, make1 func() T) uint32 {
 	s := &a.shards[h.Hi%atlasShards]
 	s.mu.RLock()
 	n, ok := s.seen[h.Hi]
 	s.mu.RUnlock()
 	if !ok {
 		n = a.add(s, h, make1)
+	}
+	if ok && a.twin != nil {
+		a.twin(n.number, make1())
 	}
 	if n.rest != h.Lo {
 		panic(fmt.Sprintf("two different parts share the hash %016x", h.Hi))
@@ -71,7 +89,7 @@ func (a *atlas[T]) add(s *atlasShard, h xxh3.Uint128, make1 func() T) name {
 	if page.Load() == nil {
 		page.CompareAndSwap(nil, new([1 << atlasPageBits]part[T]))
 	}
-	page.Load()[n.number&(1<<atlasPageBits-1)] = part[T]{h.Hi, of}
+	page.Load()[n.number&(1<<atlasPageBits-1)] = part[T]{h.Hi, h.Lo, of}
 	if s.seen == nil {
 		s.seen = map[uint64]name{}
 	}

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -31,11 +32,12 @@ var safety = [...]string{
 }
 
 const (
-	markLivelock = len(safety) - 1
-	markRecovery = len(safety)
-	markReport   = len(safety) + 1 // a quorum's loss that is never told
-	markCycle    = len(safety) + 2
-	markProbes   = len(safety) + 3
+	markAgreement = 0
+	markLivelock  = len(safety) - 1
+	markRecovery  = len(safety)
+	markReport    = len(safety) + 1 // a quorum's loss that is never told
+	markCycle     = len(safety) + 2
+	markProbes    = len(safety) + 3
 )
 
 const (
@@ -174,11 +176,12 @@ func (w *world) numberVerdict(j *checker.Judge) uint32 {
 	return w.verdicts.number(w.buf, func() *verdictOf { return newVerdict(j.Clone(), w.now) })
 }
 
-// appendJudge writes what of a judge can still make a difference. A node of classic may install without
-// excluding anybody, and come to suspect whom it has excluded.
+// appendJudge writes what of a judge can still make a difference. A node of classic may install without excluding anybody,
+// and come to suspect whom it has excluded; and where nodes disagree on a view, one of them may be asked yet whether it
+// suspects whom it has excluded.
 func (w *world) appendJudge(buf []byte, j *checker.Judge) []byte {
 	buf = j.AppendUntimed(buf)
-	if w.streams {
+	if w.streams || w.cfg.Plain.KeepBeliefs {
 		buf = j.AppendErrant(buf)
 	}
 	return buf
@@ -209,20 +212,17 @@ func newVerdict(j *checker.Judge, steps int64) *verdictOf {
 	return v
 }
 
-// judgeStep shows the judge what came of an input.
+// judgeStep shows the judge what came of an input: lines without a time, of which many inputs have the same.
 func (w *world) judgeStep(verdict uint32, o *outcome) uint32 {
 	if !o.visible {
 		return verdict
 	}
-	c := w.cells.at(o.from).of
-	key := pair(verdict, o.number)
+	key := pair(verdict, o.lines)
 	if v, ok := w.judged.get(key); ok {
 		return v
 	}
 	w.recall(verdict)
-	after := *c
-	w.run(&after, o.in)
-	w.record(c)
+	w.show(o.lines)
 	v := w.numberVerdict(w.judge)
 	w.judged.put(key, v)
 	return v
@@ -233,6 +233,49 @@ func (w *world) recall(verdict uint32) {
 	v := w.verdicts.at(verdict).of
 	w.judge.CopyFrom(v.judge)
 	w.now = v.steps + 1
+}
+
+// show gives the judge lines, at its present time.
+func (w *world) show(lines uint32) {
+	for _, ev := range w.lines.at(lines).of {
+		ev.T = w.now
+		w.judge.Observe(&ev)
+	}
+}
+
+// numberLines takes the lines of the step that was just taken into the atlas.
+func (w *world) numberLines(c *cell) uint32 {
+	var all []trace.Event
+	w.sink = func(ev *trace.Event) { all = append(all, copyOf(ev)) }
+	w.record(c)
+	w.sink = w.judge.Observe
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic(err) // all its fields are plain
+	}
+	return w.lines.number(text, func() []trace.Event { return all })
+}
+
+// copyOf keeps a line that a recorder has written: as it has no time, so it has no number.
+func copyOf(ev *trace.Event) trace.Event {
+	kept := *ev
+	kept.T, kept.Seq = 0, 0
+	if m := ev.Msg; m != nil {
+		own := *m
+		own.Set = slices.Clone(m.Set)
+		kept.Msg = &own
+	}
+	if v := ev.Install; v != nil {
+		own := *v
+		own.Members, own.Dead = slices.Clone(v.Members), slices.Clone(v.Dead)
+		kept.Install = &own
+	}
+	if n := ev.Told; n != nil {
+		own := *n
+		own.DeadRanks = slices.Clone(n.DeadRanks)
+		kept.Told = &own
+	}
+	return kept
 }
 
 // record writes the lines of the step that was just taken.

@@ -44,7 +44,7 @@ func (w *world) numberBox(box outbox) uint32 {
 	for _, m := range box {
 		w.buf = binary.LittleEndian.AppendUint64(w.buf, w.mails.at(m).hash)
 	}
-	return w.boxes.number(w.buf, func() outbox { return slices.Clone(box) })
+	return w.boxes.recalled(&w.boxed, w.buf, func() outbox { return slices.Clone(box) })
 }
 
 func (w *world) sortBox(box outbox) {
@@ -98,7 +98,12 @@ func (w *world) refused(sender, number uint32) bool {
 	if f, ok := w.refusals.get(key); ok {
 		return f != 0
 	}
-	c, m := w.cells.at(sender).of, w.mails.at(number).of
+	spent := w.askRefused(w.cells.at(sender).of, w.mails.at(number).of)
+	w.refusals.put(key, uint32(bit(spent)))
+	return spent
+}
+
+func (w *world) askRefused(c *cell, m *mail) bool {
 	refusal := core.Message{
 		Kind: core.Refusal, Group: m.msg.Group, Epoch: m.msg.Epoch, Ballot: m.msg.Ballot, Num: 1<<62 | 1, // as high as any
 	}
@@ -107,7 +112,6 @@ func (w *world) refused(sender, number uint32) bool {
 		done, _ := x.Spent(core.NodeID(m.to), &refusal)
 		spent = spent || done
 	}
-	w.refusals.put(key, uint32(bit(spent)))
 	return spent
 }
 

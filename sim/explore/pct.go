@@ -7,7 +7,6 @@ import (
 
 	"github.com/zeebo/xxh3"
 
-	"nexarsim/core"
 	"nexarsim/sim/explore/search"
 )
 
@@ -57,18 +56,18 @@ func RunPCT(ctx context.Context, c Config, o PCT) (*Result, error) {
 			return nil, fmt.Errorf("%s %d: expected 1 to %d", b.name, b.value, b.most)
 		}
 	}
-	return trusting(ctx, c, func(c Config) (*Result, string, core.Kind, error) {
+	c.Plain.KeepBeliefs = true // a run goes on where nodes disagree
+	return trusting(ctx, c, func(c Config) (*Result, []doubt, error) {
 		make1, err := newWorlds(&c)
 		if err != nil {
-			return nil, "", 0, err
+			return nil, nil, err
 		}
 		p := &pct{PCT: o, w: make1(), seen: map[uint64]struct{}{}, stuck: map[State]bool{}}
 		r, err := p.runs(ctx, c)
 		if err != nil {
-			return nil, "", 0, err
+			return nil, nil, err
 		}
-		doubt, about := p.w.broken([][]outcome{p.w.outcomes})
-		return r, doubt, about, nil
+		return r, broken([]*world{p.w}), nil
 	})
 }
 

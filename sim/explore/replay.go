@@ -85,7 +85,9 @@ type taken struct {
 }
 
 func newPlayer(c *Config) (*player, error) {
-	make1, err := newWorlds(c)
+	own := *c
+	own.Plain.KeepBeliefs = true
+	make1, err := newWorlds(&own)
 	if err != nil {
 		return nil, err
 	}

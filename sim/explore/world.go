@@ -27,6 +27,7 @@ type parts struct {
 	mails    atlas[*mail]
 	boxes    atlas[outbox]
 	verdicts atlas[*verdictOf]
+	lines    atlas[[]trace.Event]
 }
 
 // world is the system that is explored, for one worker.
@@ -52,11 +53,12 @@ type world struct {
 	actsFor State
 	hasActs bool
 
+	boxed    memo // hash to box
 	steps    memo // (cell, input) to outcome
 	outcomes []outcome
 	fates    memo     // (receiver's cell, mail)
 	refusals memo     // (sender's cell, mail)
-	judged   memo     // (verdict, outcome)
+	judged   memo     // (verdict, lines)
 	acted    memo     // (verdict, act)
 	answers  memo     // (mail, its answer), of a check of claims
 	promises memo     // cell to its promised round
@@ -64,6 +66,7 @@ type world struct {
 
 	judge *checker.Judge
 	rec   *record.Recorder
+	sink  record.Sink // of its lines: the judge, unless they are kept
 	now   int64
 }
 
@@ -83,7 +86,8 @@ func newWorlds(c *Config) (func() *world, error) {
 	shared := new(parts)
 	return func() *world {
 		w := &world{cfg: c, parts: shared, judge: judge.Clone(), rec: record.New()}
-		w.rec.Reset(func(ev *trace.Event) { w.judge.Observe(ev) }, false, machines[0].KindName)
+		w.sink = w.judge.Observe
+		w.rec.Reset(func(ev *trace.Event) { w.sink(ev) }, false, machines[0].KindName)
 		w.begin(machines)
 		return w
 	}, nil

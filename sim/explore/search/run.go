@@ -14,6 +14,9 @@ type Options struct {
 	Workers   int
 	MaxStates int // the search ends before the level that would bring it above; at most StatesMax, 0 for that
 	MaxDepth  int // steps; 0 for no bound
+	// Until is a set of properties (bit i for the i-th) of kind Never. The search ends after the level in which the first of
+	// them shows.
+	Until uint32
 	// Narrow keeps 64 bits of each fingerprint in place of 128. A search of n states then misses one with a chance of
 	// about n*n/2^65.
 	Narrow bool
@@ -42,6 +45,7 @@ const (
 	ByStates                   // MaxStates
 	ByDepth                    // MaxDepth
 	ByInterrupt                // the context
+	ByProperty                 // Until
 )
 
 // Result is what a search found.
@@ -211,6 +215,11 @@ func (e *engine[S]) expand(ctx context.Context) (Stopped, error) {
 	e.tally(chunks)
 	for _, w := range e.workers {
 		w.close()
+	}
+	for i := range e.found {
+		if e.opts.Until>>i&1 != 0 && e.found[i].States > 0 {
+			return ByProperty, nil
+		}
 	}
 	return ByNothing, nil
 }

@@ -99,9 +99,10 @@ func TestFrom(t *testing.T) {
 	for _, c := range []struct {
 		make1 func(core.Setup) (core.Machine, error)
 		want  int
-	}{{newLenient, len(threeRounds) + len(threeRoundsEnd)}, {nil, 0}} {
+		depth int // 0: the search is whole
+	}{{newLenient, len(threeRounds) + len(threeRoundsEnd), len(threeRoundsEnd)}, {nil, 0, 0}} {
 		config := Config{Protocol: "quorum", Make: c.make1, World: 4, Budget: threeRoundsBudget}
-		r, err := Run(context.Background(), config, Options{Workers: 2, From: threeRounds, MaxStates: 400_000})
+		r, err := Run(context.Background(), config, Options{Workers: 2, From: threeRounds, MaxDepth: c.depth})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -179,7 +179,7 @@ func (p *projection) find(s *State, n *noted) (a act, idle bool, err error) {
 				return a, false, nil
 			}
 		case n.in.Kind == core.InSent:
-			if a.do == doAnswer && int(a.node) == n.node && uint64(a.what) == n.in.ID {
+			if a.do == doAnswer && n.in.Err == "" && int(a.node) == n.node && uint64(a.what) == n.in.ID {
 				return a, false, nil
 			}
 		case n.in.Kind == core.InTrust:
@@ -225,6 +225,8 @@ func (p *projection) without(s *State, n *noted) (a act, idle bool, err error) {
 		return a, false, fmt.Errorf("the group cannot be split, or healed")
 	case n.crash:
 		return a, false, &outside{"one more crash"}
+	case n.in.Kind == core.InSent && n.in.Err != "":
+		return a, false, &outside{"a send fails of a node that was not told that the connection has ended"}
 	case n.in.Kind == core.InTimer:
 		return a, false, &outside{"one more early timer"}
 	case n.in.Kind == core.InDeliver && s.apart(int(n.in.From), n.node):

@@ -10,7 +10,7 @@ import (
 	"nexarsim/sim"
 )
 
-// TestProjectedClassic: runs of classic and of its last rung, on streams and with crashes, are paths of what is explored,
+// TestProjectedClassic: runs of the first and the last rung of classic, on streams and with crashes, are paths of what is explored,
 // and all states are in the table.
 func TestProjectedClassic(t *testing.T) {
 	for _, x := range []struct {
@@ -20,7 +20,7 @@ func TestProjectedClassic(t *testing.T) {
 		runs     int
 	}{
 		{"classic+epoch", classic.Generation, 2, 300},
-		{"classic", classic.AsPublished, 1, 300},
+		{"classic+replay", classic.Replay, 2, 300},
 	} {
 		c := Config{Protocol: x.protocol, World: 3, Budget: Budget{Crashes: x.crashes, EarlyTimeouts: 1}}
 		p := newProjection(t, &c)

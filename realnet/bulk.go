@@ -17,13 +17,20 @@ import (
 
 // bulk is the driver's side of it.
 type bulk struct {
-	stack   *comm.Stack // nil: the machine has no communicator, and nothing is bulk
-	ops     map[uint64]*operation
-	parcels []*parcel // arrived and not used yet, in their order
+	stack   *comm.Stack           // nil: the machine has no communicator, and nothing is bulk
+	ops     map[uint64]*operation // by call
+	byName  map[name]*operation   // as messages name them, from their beginning on
+	parcels []*parcel             // arrived and not used yet, in their order
 }
 
 func newBulk(m core.Machine) bulk {
-	return bulk{stack: stackOf(m), ops: map[uint64]*operation{}}
+	return bulk{stack: stackOf(m), ops: map[uint64]*operation{}, byName: map[name]*operation{}}
+}
+
+// name is how messages name an operation of the current view.
+type name struct {
+	comm   uint64
+	number uint32
 }
 
 // operation is a bulk call: its buffer, and what is still to be done with it. Whoever made the call has given the buffer
@@ -31,7 +38,8 @@ func newBulk(m core.Machine) bulk {
 type operation struct {
 	buffer []byte
 	gone   atomic.Bool // nobody needs what it still sends
-	ended  bool        // driver: the machine has ended it
+	is     comm.Running
+	ended  bool // driver: the machine has ended it
 	sent   map[partKey]bool
 
 	mu    sync.Mutex
@@ -93,16 +101,33 @@ func (o *operation) work() {
 	}
 }
 
-// find is the operation that a message is part of.
-func (b *bulk) find(m *core.Message) (op *operation, is comm.Running) {
+// note takes in which operations have begun in a step.
+func (b *bulk) note() {
+	if b.stack == nil {
+		return
+	}
+	for _, is := range b.stack.Begun() {
+		if op := b.ops[is.ID]; op != nil {
+			op.is = is
+			b.byName[name{is.Comm, is.Number}] = op
+		}
+	}
+}
+
+// find is the operation that a message is part of; nil if it is none that moves elements.
+func (b *bulk) find(m *core.Message) *operation {
 	if b.stack == nil || m.Kind != comm.Data && m.Kind != comm.Want || m.Epoch != b.stack.View().Epoch {
-		return nil, is
+		return nil
 	}
-	is, known := b.stack.Operation(m.Num, m.Ballot.Round)
-	if !known || !is.Bulk {
-		return nil, is
+	return b.byName[name{m.Num, m.Ballot.Round}]
+}
+
+// forget lets go of an operation.
+func (b *bulk) forget(id uint64, op *operation) {
+	delete(b.ops, id)
+	if n := (name{op.is.Comm, op.is.Number}); b.byName[n] == op {
+		delete(b.byName, n)
 	}
-	return b.ops[is.ID], is
 }
 
 // rankOf is a node's rank among an operation's members.
@@ -128,11 +153,11 @@ func (d *driver) accept(m *mail) bool {
 		p.free()
 		return false
 	}
-	if op, is := d.bulk.find(msg); op != nil && is.Active && msg.Kind == comm.Data {
-		s, known := is.Plan.Received(rankOf(&is, m.in.From), comm.PartOf(msg).Label)
-		from, to := bounds(&is, s.Receive)
+	if op := d.bulk.find(msg); op != nil && !op.ended && msg.Kind == comm.Data {
+		s, known := op.is.Plan.Received(rankOf(&op.is, m.in.From), comm.PartOf(msg).Label)
+		from, to := bounds(&op.is, s.Receive)
 		if known && (p == nil && to > from || p != nil && p.size != to-from) {
-			d.g.log.Warn("elements of another number", "peer", d.g.cfg.Members[m.in.From].ID, "call", is.Call)
+			d.g.log.Warn("elements of another number", "peer", d.g.cfg.Members[m.in.From].ID, "call", op.is.Call)
 			if p != nil {
 				p.free()
 			}
@@ -148,12 +173,12 @@ func (d *driver) accept(m *mail) bool {
 // useParcels puts the elements of each message that a step has used where the plan has them. It is done before the step's
 // sends, which may be of what they come to.
 func (d *driver) useParcels(in *core.Input) {
-	if len(d.bulk.ops) == 0 {
-		d.bulk.prune()
-		return
-	}
+	d.bulk.note()
 	list := d.out.List()
 	for i := range list {
+		if len(d.bulk.byName) == 0 {
+			break
+		}
 		if list[i].Kind != core.OutUsed {
 			continue
 		}
@@ -167,21 +192,21 @@ func (d *driver) useParcels(in *core.Input) {
 }
 
 func (d *driver) use(from core.NodeID, id uint64, m *core.Message) {
-	op, is := d.bulk.find(m)
+	op := d.bulk.find(m)
 	if op == nil || m.Kind != comm.Data {
 		return
 	}
-	s, known := is.Plan.Received(rankOf(&is, from), comm.PartOf(m).Label)
-	lo, hi := bounds(&is, s.Receive)
+	s, known := op.is.Plan.Received(rankOf(&op.is, from), comm.PartOf(m).Label)
+	lo, hi := bounds(&op.is, s.Receive)
 	if !known || lo == hi {
 		return
 	}
 	p := d.bulk.takeParcel(from, id)
-	op.do(d.g, func() { op.put(p, lo, hi, &s, &is) })
+	op.do(d.g, func() { op.put(p, lo, hi, &s) })
 }
 
 // put puts the elements of a parcel into the buffer.
-func (o *operation) put(p *parcel, lo, hi int, s *comm.Step, is *comm.Running) {
+func (o *operation) put(p *parcel, lo, hi int, s *comm.Step) {
 	switch {
 	case p == nil:
 		o.bad = fmt.Errorf("rank %d sent no elements, expected %d bytes", s.From, hi-lo)
@@ -194,7 +219,7 @@ func (o *operation) put(p *parcel, lo, hi int, s *comm.Step, is *comm.Running) {
 			mine := o.buffer[at:][:len(piece)]
 			at += len(piece)
 			if s.Combine {
-				comm.Combine(mine, piece, is.Type, is.Reduce, s.MineFirst)
+				comm.Combine(mine, piece, o.is.Type, o.is.Reduce, s.MineFirst)
 			} else {
 				copy(mine, piece)
 			}
@@ -213,9 +238,9 @@ func (b *bulk) takeParcel(from core.NodeID, id uint64) *parcel {
 	return p
 }
 
-// prune frees the parcels that nothing can need any more, and forgets operations that nobody can ask for.
+// prune frees the parcels that nothing can need any more.
 func (b *bulk) prune() {
-	if len(b.parcels) == 0 && len(b.ops) == 0 {
+	if len(b.parcels) == 0 {
 		return
 	}
 	epoch := b.stack.View().Epoch
@@ -232,7 +257,7 @@ func (b *bulk) prune() {
 func (b *bulk) leave() {
 	for id, op := range b.ops { // unordered: each stands alone
 		op.gone.Store(true)
-		delete(b.ops, id)
+		b.forget(id, op)
 	}
 }
 
@@ -247,7 +272,7 @@ func (d *driver) endBulk(done core.Done, to chan answer) bool {
 	d.bulk.retire(done.ID)
 	if done.Err != "" {
 		op.gone.Store(true)
-		delete(d.bulk.ops, done.ID)
+		d.bulk.forget(done.ID, op)
 		to <- answer{done: done}
 		return true
 	}
@@ -265,7 +290,7 @@ func (d *driver) endBulk(done core.Done, to chan answer) bool {
 func (b *bulk) retire(now uint64) {
 	for id, op := range b.ops { // unordered: each stands alone
 		if id != now && op.ended && !b.stack.Retains(id) {
-			delete(b.ops, id)
+			b.forget(id, op)
 		}
 	}
 }
@@ -273,7 +298,7 @@ func (b *bulk) retire(now uint64) {
 // sendBulk sends what concerns a bulk operation; moved is false for any other message. A part that is on its way is not
 // sent a second time, and nobody asks for one that is arriving: streams lose nothing.
 func (d *driver) sendBulk(to core.NodeID, id uint64, m *core.Message) (why string, moved bool) {
-	op, is := d.bulk.find(m)
+	op := d.bulk.find(m)
 	if op == nil {
 		return "", false
 	}
@@ -284,8 +309,8 @@ func (d *driver) sendBulk(to core.NodeID, id uint64, m *core.Message) (why strin
 		}
 		return "", false
 	}
-	s, known := is.Plan.Sent(rankOf(&is, to), comm.PartOf(m).Label)
-	lo, hi := bounds(&is, s.Send)
+	s, known := op.is.Plan.Sent(rankOf(&op.is, to), comm.PartOf(m).Label)
+	lo, hi := bounds(&op.is, s.Send)
 	if !known || lo == hi {
 		return "", false
 	}

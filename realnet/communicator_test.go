@@ -326,3 +326,75 @@ func TestCallsEndWithTheGroup(t *testing.T) {
 		})
 	}
 }
+
+// TestMessages sends round a ring of ranks, on the view's communicator and on that of a split, and what nobody takes waits.
+func TestMessages(t *testing.T) {
+	groups := newSetup(t, 3, patient()).join(t)
+	each(t, groups, func(ctx context.Context, c *realnet.Communicator) error {
+		half, err := c.Split(ctx, int(c.Rank())%2)
+		if err != nil {
+			return err
+		}
+		for _, on := range []*realnet.Communicator{c, half} {
+			next := core.Rank((int(on.Rank()) + 1) % on.Size())
+			last := core.Rank((int(on.Rank()) + on.Size() - 1) % on.Size())
+			for i := range 3 {
+				if err := on.Send(ctx, next, comm.TagMax, fmt.Appendf(nil, "%d of %d", i, on.Rank())); err != nil {
+					return err
+				}
+			}
+			for i := range 3 {
+				data, from, err := on.Receive(ctx, []core.Rank{last, core.NoRank}[i%2], comm.TagMax)
+				want := fmt.Sprintf("%d of %d", i, last)
+				if err := errors.Join(err, expect("the message", string(data), want), expect("its sender", from, last)); err != nil {
+					return err
+				}
+			}
+		}
+		large := make([]byte, comm.EnvelopeMax+1)
+		var refused *realnet.CallError
+		if err := c.Send(ctx, 0, 0, large); !errors.As(err, &refused) {
+			return fmt.Errorf("a message too large: %v", err)
+		}
+		return c.Send(ctx, c.Rank(), 0, large[:comm.EnvelopeMax])
+	})
+}
+
+// TestTwoEndsInOneStep: the small message of a barrier overtakes the elements of the call before it, so that both operations
+// end in the step that takes the elements. None of them is lost.
+func TestTwoEndsInOneStep(t *testing.T) {
+	s := newSetup(t, 2, patient())
+	called := []chan struct{}{make(chan struct{}), make(chan struct{})}
+	for i := range s.configs {
+		s.configs[i].Watch = func(in *core.Input, e *core.Effect, _ *core.Effects) {
+			if e == nil && in.Kind == core.InCall && in.Call == core.CallAllGather {
+				close(called[i])
+			}
+		}
+	}
+	groups := s.join(t)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	const n = 1 << 20
+	var wait sync.WaitGroup
+	for node, g := range groups {
+		wait.Go(func() {
+			data := make([]float32, n)
+			for i := range data {
+				data[i] = float32(node + 1)
+			}
+			all, err := realnet.AllGather(ctx, g.Communicator(), data)
+			if err != nil || len(all) != 2*n || all[0] != 1 || all[n-1] != 1 || all[n] != 2 || all[2*n-1] != 2 {
+				t.Errorf("node %d: %d elements, %v: expected those of both", node, len(all), err)
+			}
+		})
+		<-called[node]
+		time.Sleep(50 * time.Millisecond) // not needed for the outcome: the first member's elements are at the second one
+		wait.Go(func() {
+			if err := g.Communicator().Barrier(ctx); err != nil {
+				t.Errorf("node %d: %v", node, err)
+			}
+		})
+	}
+	wait.Wait()
+}

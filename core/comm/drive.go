@@ -10,31 +10,24 @@ import (
 type Running struct {
 	ID      uint64 // of the call
 	Call    core.CallOp
+	Comm    uint64 // with Number: as the operation's messages name it, by Num and Ballot.Round
+	Number  uint32
 	Plan    Plan
 	Type    Type
 	Reduce  Reduce
-	Bulk    bool
-	Active  bool          // it has not ended
 	Members []core.NodeID // by rank; read only
 }
 
-// Operation is the operation of a number on a communicator, as a message names it by Num and Ballot.Round: the one that
-// runs, or the one that ended last and may still be asked for. False if there is none such, or not any more.
-func (k *Stack) Operation(commID uint64, number uint32) (Running, bool) {
-	c := k.find(commID)
-	if c == nil || number == 0 || number > c.number {
-		return Running{}, false
-	}
+// Begun is the operations with Request.Bulk that began in the last step, valid until the next one. An operation may have
+// ended in the same step, and so may those after it.
+func (k *Stack) Begun() []Running { return k.begun }
+
+// tell notes an operation that begins.
+func (k *Stack) tell(c *communicator) {
 	op := &c.op
-	switch {
-	case op.active && op.number == number:
-	case c.prev.valid && c.prev.number == number:
-		op = &c.prev
-	case c.number == number && op.number == number: // a broadcast is not retained
-	default:
-		return Running{}, false
+	if op.bulk {
+		k.begun = append(k.begun, Running{op.id, op.call, c.id, op.number, op.plan, op.typ, op.reduce, c.members})
 	}
-	return Running{op.id, op.call, op.plan, op.typ, op.reduce, op.bulk, op.active, c.members}, true
 }
 
 // Passed tells whether nothing that comes of an operation of the current view can count any more.

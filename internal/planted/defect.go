@@ -19,9 +19,24 @@ type Edit struct {
 // Build makes a program of the module at root with the edits in place, and puts it into dir, which must be empty. The
 // sources stay as they are: `go build -overlay` takes the changed ones.
 func Build(ctx context.Context, root, dir string, edits []Edit, pkg string) (program string, err error) {
+	overlay, err := Overlay(root, dir, edits)
+	if err != nil {
+		return "", err
+	}
+	program = filepath.Join(dir, "program")
+	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", program, pkg)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build with a defect: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
+// Overlay writes the changed sources and the file that names them, for the go command's -overlay, into dir.
+func Overlay(root, dir string, edits []Edit) (name string, err error) {
 	root, err = filepath.Abs(root)
 	if err != nil {
-		return "", fmt.Errorf("build with a defect: %w", err)
+		return "", fmt.Errorf("plant a defect: %w", err)
 	}
 	sources, err := changed(root, edits)
 	if err != nil {
@@ -31,25 +46,19 @@ func Build(ctx context.Context, root, dir string, edits []Edit, pkg string) (pro
 	for file, source := range sources {
 		name := filepath.Join(dir, fmt.Sprintf("changed%d.go", len(replace)))
 		if err := os.WriteFile(name, source, 0o666); err != nil {
-			return "", fmt.Errorf("build with a defect: %w", err)
+			return "", fmt.Errorf("plant a defect: %w", err)
 		}
 		replace[filepath.Join(root, file)] = name
 	}
 	text, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
-		return "", fmt.Errorf("build with a defect: %w", err)
+		return "", fmt.Errorf("plant a defect: %w", err)
 	}
-	overlay := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlay, text, 0o666); err != nil {
-		return "", fmt.Errorf("build with a defect: %w", err)
+	name = filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(name, text, 0o666); err != nil {
+		return "", fmt.Errorf("plant a defect: %w", err)
 	}
-	program = filepath.Join(dir, "program")
-	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", program, pkg)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build with a defect: %w\n%s", err, out)
-	}
-	return program, nil
+	return name, nil
 }
 
 // changed is the sources that the edits change, after them.

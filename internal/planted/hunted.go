@@ -73,12 +73,6 @@ var hunted = []Defect{
 		{"core/lead.go", "	if !n.quorum(n.lead.voters) {\n		if found", "	if !n.quorum(n.lead.voters) && 2*(n.lead.heard+1) <= n.view.World() {\n		if found"},
 		{"core/encode.go", "	buf = l.voters.AppendState(buf)\n", "	buf = l.voters.AppendState(append(buf, byte(min(l.heard, 9))))\n"},
 	}},
-	{Name: "acks-counted-twice", Words: "an acceptance that comes twice counts twice", Edits: []Edit{
-		{"core/lead.go", "	refused Ballot // the", "	heard   int\n	refused Ballot // the"},
-		{"core/accept.go", "	n.lead.acks = n.lead.acks.With(from)\n", "	n.lead.acks = n.lead.acks.With(from)\n	n.lead.heard++\n"},
-		{"core/accept.go", "	if !n.quorum(n.lead.acks) {\n", "	if !n.quorum(n.lead.acks) && 2*(n.lead.heard+1) <= n.view.World() {\n"},
-		{"core/encode.go", "		return l.acks.AppendState(buf)\n", "		return append(l.acks.AppendState(buf), byte(min(l.heard, 9)))\n"},
-	}, In: &Budget{Nodes: 4, Crashes: 1, FalseSuspicions: 1, Duplicates: 1}},
 	{Name: "votes-carry-acceptance", Words: "a vote counts as an acceptance", Edits: []Edit{
 		{"core/propose.go", "	n.lead.acks = NodeSetOf(n.self)\n", "	n.lead.acks = n.lead.voters\n"},
 	}},

@@ -11,7 +11,7 @@ RUNS     ?= 100
 SEED     ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fuzz sweep explore validate cluster cluster-runs load findings ladder fidelity golden bench bench-real siege cover vuln ci
+.PHONY: help build test race lint fmt fuzz sweep explore validate cluster cluster-runs load findings ladder hunt fidelity golden bench bench-real siege cover vuln ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ ladder: ## every schedule of classic and its rungs anew (a minute or two), into 
 
 fidelity: ## the times of real runs beside simulated ones (five minutes), for docs/fidelity.md
 	go run ./internal/fidelity
+
+hunt: ## explore against sweeps of 100,000 runs, for each planted defect that testdata/hunt.json lacks (3 to 5 minutes each)
+	go run ./internal/planted/hunt testdata/hunt.json
+	go test ./internal/planted -run HuntKept -update
 
 golden: ## rewrite the golden texts; read the diff before you commit it
 	go test ./internal/house -run API -update

@@ -62,6 +62,8 @@ var table = []row{
 	{pkg: "internal/corpus/make", module: []string{"internal/corpus", "sim/capsule"}},
 	{pkg: "internal/corpus/ladder", module: []string{"internal/corpus"}},
 	{pkg: "internal/corpus/outcomes", module: []string{"internal/corpus"}},
+	{pkg: "internal/planted", module: []string{"internal/expect", "scenarios", "sim", "sim/explore", "checker"}},
+	{pkg: "internal/planted/hunt", module: []string{"internal/planted"}},
 	{pkg: "cmd/nexarsim", module: everything, libs: everything},
 }
 

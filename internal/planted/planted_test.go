@@ -1,12 +1,9 @@
-// Package planted tests the harness: it builds nexarsim with a defect in the core, and the sweep must find it, call it by
-// its property, and end in a command that shows the same run again.
 package planted
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -148,27 +145,8 @@ func compile(t *testing.T, args ...string) {
 // overlay writes the file that puts the defect in place of the source that it replaces.
 func overlay(t *testing.T, b bug, dir string) string {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(root, b.file))
+	name, err := Overlay(root, dir, []Edit{{b.file, b.old, b.new}})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if n := bytes.Count(source, []byte(b.old)); n != 1 {
-		t.Fatalf("%s: the text to replace stands there %d times, want once: %q", b.file, n, b.old)
-	}
-	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, bytes.Replace(source, []byte(b.old), []byte(b.new), 1), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	where, err := filepath.Abs(filepath.Join(root, b.file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(dir, "overlay.json")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {where: changed}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return name

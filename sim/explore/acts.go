@@ -336,6 +336,9 @@ func (w *world) apply(s *State, a act) (progress bool, seen uint32) {
 		s.split, s.side = 0, 0
 	}
 	w.tidy(s, changed)
+	if !w.cfg.Plain.KeepRounds {
+		w.lowered = w.lower(s)
+	}
 	return progress, seen
 }
 

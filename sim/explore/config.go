@@ -34,10 +34,11 @@ type Config struct {
 
 // Plain says which reductions are off.
 type Plain struct {
-	KeepSpent bool   // messages stay in flight that can do nothing any more
-	KeepKinds uint64 // those of some kinds do: bit k for core.Kind k
-	KeepVotes bool   // a newer vote of a ballot does not replace an older one in flight
-	KeepOrder bool   // the order in which a node sent its messages counts even when it cannot crash any more
+	KeepSpent  bool   // messages stay in flight that can do nothing any more
+	KeepKinds  uint64 // those of some kinds do: bit k for core.Kind k
+	KeepVotes  bool   // a newer vote of a ballot does not replace an older one in flight
+	KeepRounds bool   // rounds rise for ever where members outbid each other
+	KeepOrder  bool   // the order in which a node sent its messages counts even when it cannot crash any more
 	// KeepBeliefs: states differ by all that nodes believe of each other. A search turns it on when it meets nodes that
 	// disagree: up to there it makes no difference.
 	KeepBeliefs bool

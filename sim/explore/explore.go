@@ -17,6 +17,9 @@ type Options struct {
 	MaxStates int // 0: as many as there is room for
 	MaxDepth  int // steps; 0 for no bound
 	Progress  func(search.Progress)
+	// From is where the search begins: after these steps, with what they leave of the budget. What is found is told with
+	// them. The result is complete for what follows them.
+	From []Step
 }
 
 // Result is what a search found.
@@ -93,6 +96,9 @@ func run(ctx context.Context, c Config, o Options) (*Result, []doubt, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if make1, err = starting(make1, o.From); err != nil {
+		return nil, nil, err
+	}
 	var worlds []*world
 	found, err := search.Run(ctx, func() search.System[State] {
 		w := make1()
@@ -119,7 +125,7 @@ func run(ctx context.Context, c Config, o Options) (*Result, []doubt, error) {
 		case f.Property.Kind == search.Sometimes:
 			r.Seen = append(r.Seen, Probe{f.Property.Name, f.States})
 		case f.States > 0:
-			if err := r.add(worlds[0], &f); err != nil {
+			if err := r.add(worlds[0], &f, o.From); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -128,14 +134,15 @@ func run(ctx context.Context, c Config, o Options) (*Result, []doubt, error) {
 }
 
 // add tells a violation. Two properties may be shown in two ways; the shorter one is told, and both are counted.
-func (r *Result) add(w *world, f *search.Found) error {
+func (r *Result) add(w *world, f *search.Found, from []Step) error {
 	states, err := search.Walk[State](w, f.Path)
 	if err != nil {
 		return err
 	}
 	v := Violation{
 		Property: f.Property.Name, Liveness: f.Property.Kind != search.Never || f.Property.Name == checker.Livelock,
-		Steps: f.Steps, States: f.States, Schedule: Schedule{Config: *w.cfg, Steps: w.describe(states, f.Path.Steps)},
+		Steps: len(from) + f.Steps, States: f.States,
+		Schedule: Schedule{Config: *w.cfg, Steps: slices.Concat(from, w.describe(states, f.Path.Steps))},
 	}
 	last := &states[len(states)-1]
 	switch {

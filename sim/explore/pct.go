@@ -127,7 +127,7 @@ func (p *pct) runs(ctx context.Context, c Config) (*Result, error) {
 		case f.Property.Kind == search.Sometimes:
 			r.Seen = append(r.Seen, Probe{f.Property.Name, f.States})
 		case f.States > 0:
-			if err := r.add(p.w, f); err != nil {
+			if err := r.add(p.w, f, nil); err != nil {
 				return nil, err
 			}
 		}

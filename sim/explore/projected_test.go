@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"nexarsim/checker/trace"
@@ -17,27 +18,44 @@ type spy struct {
 	core.Machine
 	node core.NodeID
 	log  *[]noted
+	sent *[]mail // what was sent and is not yet in the trace
 }
 
-// noted is a step of a run: an input of a node, or its crash.
+// noted is a step of a run: an input of a node, its crash, or what the environment does to the network.
 type noted struct {
-	node  int
-	crash bool
-	in    core.Input
-	state []byte // after it
+	node   int
+	crash  bool
+	in     core.Input
+	state  []byte // after it
+	id     uint64 // of a message
+	again  bool   // the message comes again
+	lost   *mail
+	tells  bool    // the input is answered with a decision
+	split  [][]int // by a partition
+	healed bool
 }
 
 func (y *spy) Step(now core.Instant, in *core.Input, out *core.Effects) {
-	y.Machine.Step(now, in, out)
-	*y.log = append(*y.log, noted{node: int(y.node), in: *in, state: y.AppendState(nil)})
+	given := *in
+	given.Hold = false // how long a suspicion is held is the driver's affair
+	y.Machine.Step(now, &given, out)
+	*y.log = append(*y.log, noted{node: int(y.node), in: given, state: y.AppendState(nil)})
+	for i := range out.List() {
+		if e := &out.List()[i]; e.Kind == core.OutSend {
+			n := &(*y.log)[len(*y.log)-1]
+			n.tells = n.tells || in.Kind == core.InDeliver && e.Peer == in.From && out.Message(e).Kind == core.Commit
+			*y.sent = append(*y.sent, mail{from: uint8(y.node), to: uint8(e.Peer), msg: *out.Message(e)})
+		}
+	}
 }
 
-func (y *spy) Clone() core.Machine { return &spy{y.Machine.Clone(), y.node, y.log} }
+func (y *spy) Clone() core.Machine { return &spy{y.Machine.Clone(), y.node, y.log, y.sent} }
 
 // projection takes a run of the simulator for a path of what is explored.
 type projection struct {
 	w     *world
-	table map[State]struct{} // all states there are
+	table map[State]struct{} // all states there are; nil: they are not looked up
+	took  map[do]int         // steps of each sort, of all runs
 }
 
 // newProjection explores a world, breadth first and by itself.
@@ -71,25 +89,48 @@ func (p *projection) follow(log []noted) (taken int, err error) {
 	s := p.w.initial
 	for i := range log {
 		n := &log[i]
-		if n.in.Kind == core.InStart && !n.crash {
+		if n.in.Kind == core.InStart && !n.crash && n.lost == nil && n.split == nil && !n.healed {
 			continue
 		}
 		a, idle, err := p.find(&s, n)
+		if err != nil && n.state != nil && n.in.Kind == core.InDeliver && n.in.Msg.Kind == core.Commit && p.tell(&s, n.node, n.in.From) {
+			a, idle, err = p.find(&s, n)
+		}
+		if idle && n.tells {
+			p.tell(&s, int(n.in.From), core.NodeID(n.node))
+		}
 		if err != nil {
 			return taken, fmt.Errorf("step %d: %w", i+1, err)
 		}
 		if !idle {
 			p.w.apply(&s, a)
 			taken++
+			if p.took != nil {
+				p.took[a.do]++
+			}
 		}
-		if _, known := p.table[s]; !known {
+		if _, known := p.table[s]; !known && p.table != nil {
 			return taken, fmt.Errorf("step %d leads to a state that was never seen", i+1)
 		}
-		if c := p.w.cells.at(s.cells[n.node]).of; !n.crash && !bytes.Equal(c.m.AppendState(nil), n.state) {
+		if c := p.w.cells.at(s.cells[n.node]).of; n.state != nil && !bytes.Equal(c.m.AppendState(nil), n.state) {
 			return taken, fmt.Errorf("step %d, input %d: node %d is in another state", i+1, n.in.Kind, n.node)
 		}
 	}
 	return taken, nil
+}
+
+// tell has a node told what a run tells it as the answer to an old message, which the world has left out.
+func (p *projection) tell(s *State, node int, by core.NodeID) bool {
+	for _, a := range p.w.enabled(s) {
+		if a.do == doTell && int(a.node) == node && core.NodeID(a.peer) == by {
+			p.w.apply(s, a)
+			if p.took != nil {
+				p.took[doTell]++
+			}
+			return true
+		}
+	}
+	return false
 }
 
 // find looks for the act that is a step of a run. A message that the world has dropped must do nothing: idle.
@@ -97,13 +138,28 @@ func (p *projection) find(s *State, n *noted) (a act, idle bool, err error) {
 	w := p.w
 	for _, a := range w.enabled(s) {
 		switch {
+		case n.lost != nil:
+			if a.do == doLose && w.isMail(a.what, int(n.lost.from), int(n.lost.to), &n.lost.msg) {
+				return a, false, nil
+			}
+		case n.split != nil:
+			if a.do == doPartition && splits(a.peer, s.dead, n.split) {
+				return a, false, nil
+			}
+		case n.healed:
+			if a.do == doHeal {
+				return a, false, nil
+			}
 		case n.crash:
 			if a.do == doCrash && int(a.node) == n.node && int(a.at) == len(w.boxes.at(s.boxes[n.node]).of) {
 				return a, false, nil
 			}
 		case n.in.Kind == core.InDeliver:
-			m := n.in.Msg
-			if a.do == doDeliver && bytes.Equal(appendMail(nil, uint8(n.in.From), uint8(n.node), &m), []byte(w.mails.at(a.what).of.key)) {
+			wanted := doDeliver
+			if n.again {
+				wanted = doDuplicate
+			}
+			if a.do == wanted && w.isMail(a.what, int(n.in.From), n.node, &n.in.Msg) {
 				return a, false, nil
 			}
 		case n.in.Kind == core.InTimer:
@@ -111,22 +167,106 @@ func (p *projection) find(s *State, n *noted) (a act, idle bool, err error) {
 				return a, false, nil
 			}
 		case n.in.Kind == core.InSuspect:
-			if a.do == doSuspect && int(a.node) == n.node && core.NodeID(a.peer) == n.in.Peer {
+			if (a.do == doSuspect || a.do == doAccuse) && int(a.node) == n.node && core.NodeID(a.peer) == n.in.Peer {
+				return a, false, nil
+			}
+		case n.in.Kind == core.InClosed:
+			if a.do == doClose && int(a.node) == n.node && core.NodeID(a.peer) == n.in.Peer {
+				return a, false, nil
+			}
+		case n.in.Kind == core.InWake:
+			if a.do == doWake && int(a.node) == n.node && uint64(a.what) == n.in.ID {
+				return a, false, nil
+			}
+		case n.in.Kind == core.InSent:
+			if a.do == doAnswer && n.in.Err == "" && int(a.node) == n.node && uint64(a.what) == n.in.ID {
+				return a, false, nil
+			}
+		case n.in.Kind == core.InTrust:
+			if a.do == doTrust && int(a.node) == n.node && core.NodeID(a.peer) == n.in.Peer {
 				return a, false, nil
 			}
 		}
 	}
+	if n.state != nil && n.in.Kind == core.InDeliver && n.in.Msg.Kind == core.Commit {
+		if a, ok := p.sameNews(s, n); ok {
+			return a, false, nil
+		}
+	}
+	return p.without(s, n)
+}
+
+// sameNews finds a decision on its way to a node from somebody else: while there is one, nobody tells the node another time.
+func (p *projection) sameNews(s *State, n *noted) (act, bool) {
+	for _, a := range p.w.enabled(s) {
+		if a.do != doDeliver || int(a.peer) != n.node {
+			continue
+		}
+		if m := &p.w.mails.at(a.what).of.msg; m.Kind == core.Commit && m.Epoch == n.in.Msg.Epoch && m.Set == n.in.Msg.Set {
+			return a, true
+		}
+	}
+	return act{}, false
+}
+
+// without says what a step is that the world does not allow.
+func (p *projection) without(s *State, n *noted) (a act, idle bool, err error) {
+	w := p.w
 	switch {
-	case n.in.Kind == core.InTimer:
-		return a, false, &outside{"one more early timer"}
+	case n.lost != nil && !w.inFlight(s, n.lost):
+		return a, true, nil // it could do nothing
+	case n.lost != nil && s.losses == 0:
+		return a, false, &outside{"one more loss"}
+	case n.lost != nil:
+		return a, false, fmt.Errorf("a message in flight cannot be lost")
+	case n.split != nil && splits(0, s.dead, n.split), n.healed && s.split == 0:
+		return a, true, nil // one side has crashed
+	case n.split != nil, n.healed:
+		return a, false, fmt.Errorf("the group cannot be split, or healed")
 	case n.crash:
 		return a, false, &outside{"one more crash"}
+	case n.in.Kind == core.InSent && n.in.Err != "":
+		return a, false, &outside{"a send fails of a node that was not told that the connection has ended"}
+	case n.in.Kind == core.InTimer:
+		return a, false, &outside{"one more early timer"}
+	case n.in.Kind == core.InDeliver && s.apart(int(n.in.From), n.node):
+		return a, false, &outside{"a message that was under way at the split arrives"}
+	case n.in.Kind == core.InDeliver && n.again && s.duplicates == 0:
+		return a, false, &outside{"one more duplicate"}
 	}
 	c := w.cells.at(s.cells[n.node]).of
-	if bytes.Equal(c.m.AppendState(nil), n.state) {
+	switch {
+	case bytes.Equal(c.m.AppendState(nil), n.state):
 		return a, true, nil
+	case n.in.Kind == core.InSuspect && s.suspicions == 0:
+		return a, false, &outside{"one more false suspicion"}
+	case n.in.Kind == core.InTrust && s.certain(n.node, int(n.in.Peer)):
+		return a, false, &outside{"the suspicion of a crashed node is withdrawn"} // by a heartbeat that comes late
 	}
-	return a, false, fmt.Errorf("input %d of node %d is not possible, and does something", n.in.Kind, n.node)
+	return a, false, fmt.Errorf("input %d of node %d is not possible, and does something: %+v", n.in.Kind, n.node, n.in.Msg)
+}
+
+// isMail tells whether a mail is this message.
+func (w *world) isMail(number uint32, from, to int, m *core.Message) bool {
+	return bytes.Equal(appendMail(nil, uint8(from), uint8(to), m), []byte(w.mails.at(number).of.key))
+}
+
+func (w *world) inFlight(s *State, m *mail) bool {
+	return slices.ContainsFunc(w.boxes.at(s.boxes[m.from]).of, func(number uint32) bool { return w.isMail(number, int(m.from), int(m.to), &m.msg) })
+}
+
+// splits tells whether one side of the living is that of a partition.
+func splits(side, dead uint8, groups [][]int) bool {
+	for _, g := range groups {
+		set := uint8(0)
+		for _, node := range g {
+			set |= 1 << node
+		}
+		if set&^dead == side {
+			return true
+		}
+	}
+	return false
 }
 
 // TestProjected: what the simulator does within the budget is explored: each run is a path, its nodes are in the same
@@ -177,19 +317,67 @@ faults: [{random: {crashes: 1..2, between: 5s..20s}}]
 
 // spied makes a run of the simulator and notes its steps.
 func spied(s *sim.Simulator, spec sim.Spec, rule core.Rule) ([]noted, error) {
-	var log []noted
-	spec.New = func(setup core.Setup) (core.Machine, error) {
+	return spiedOn(s, spec, func(setup core.Setup) (core.Machine, error) {
 		setup.Config.Rule = rule
-		m, err := core.New(setup)
-		return &spy{m, setup.Self, &log}, err
+		return core.New(setup)
+	})
+}
+
+func spiedOn(s *sim.Simulator, spec sim.Spec, make1 sim.Constructor) ([]noted, error) {
+	var log []noted
+	var sent []mail
+	byID := map[uint64]mail{}
+	spec.New = func(setup core.Setup) (core.Machine, error) {
+		m, err := make1(setup)
+		return &spy{m, setup.Self, &log, &sent}, err
 	}
 	spec.Observe = func(ev *trace.Event) {
-		if ev.Kind == trace.Crash {
+		switch ev.Kind {
+		case trace.Crash:
 			log = append(log, noted{node: ev.Node, crash: true})
+		case trace.Partition:
+			log = append(log, noted{split: ev.Act.Groups})
+		case trace.Heal:
+			log = append(log, noted{healed: true})
+		case trace.Send:
+			byID[ev.ID], sent = sent[0], sent[1:]
+		case trace.Deliver:
+			log[len(log)-1].id = ev.ID
+		case trace.Drop:
+			if ev.Why == "loss" || ev.Why == "closed" { // the latter of what a node had sent before it crashed
+				m := byID[ev.ID]
+				log = append(log, noted{id: ev.ID, lost: &m})
+			}
 		}
 	}
 	_, err := s.Run(spec)
-	return log, err
+	return copies(log), err
+}
+
+// copies marks a message that comes again, and leaves out the loss of one of two copies: no more is known of such a message
+// than that one came.
+func copies(log []noted) []noted {
+	left := map[uint64]int{}
+	for i := range log {
+		if n := &log[i]; !n.crash && n.in.Kind == core.InDeliver {
+			left[n.id]++
+		}
+	}
+	var kept []noted
+	for _, n := range log {
+		switch {
+		case n.lost != nil && left[n.id] > 0, n.lost != nil && left[n.id] < 0:
+			continue
+		case n.lost == nil && n.state != nil && n.in.Kind == core.InDeliver:
+			left[n.id]--
+			n.again = left[n.id] > 0
+			if left[n.id] == 0 {
+				left[n.id] = -1 // a copy that is lost later is nothing
+			}
+		}
+		kept = append(kept, n)
+	}
+	return kept
 }
 
 // TestProjectedNotices: a run that has a step too few is no path.

@@ -150,6 +150,7 @@ func (p *player) execute(a act) error {
 	progress, _ := p.w.apply(&next, a)
 	p.w.now, p.told = int64(at), nil
 	p.perform(s, &next, a)
+	p.lower(&next, p.w.lowered)
 	line := fmt.Sprintf("%4d  %s", at, name.String())
 	if len(p.told) > 0 {
 		line += ": " + strings.Join(p.told, "; ")
@@ -162,6 +163,15 @@ func (p *player) execute(a act) error {
 	}
 	p.fold(name.String())
 	return nil
+}
+
+// lower takes off rounds what the world has taken off.
+func (p *player) lower(s *State, l lowering) {
+	for i, m := range p.machines {
+		if x, ok := m.(ranger); ok && l.by > 0 && p.w.cells.at(s.cells[i]).of.epoch == l.epoch {
+			x.LowerRounds(l.from, l.by)
+		}
+	}
 }
 
 // fold adds a step, and what the nodes are in after it, to the digest.

@@ -232,6 +232,7 @@ func TestWalks(t *testing.T) {
 	steps, faults := 0, map[do]int{}
 	for i := range 100 {
 		c := walks[i%len(walks)]
+		c.Plain.KeepRounds = true // the driver keeps them
 		make1, err := newWorlds(&c)
 		if err != nil {
 			t.Fatal(err)

@@ -35,6 +35,7 @@ type world struct {
 	cfg *Config
 	*parts
 	initial  State
+	start    State  // of the search: the initial one, if nothing else was asked for
 	empty    uint32 // the box with nothing in it
 	nobody   uint32 // the cell of a crashed node
 	group    uint64
@@ -55,11 +56,13 @@ type world struct {
 	boxed    memo // hash to box
 	steps    memo // (cell, input) to outcome
 	outcomes []outcome
-	fates    memo // (receiver's cell, mail)
-	refusals memo // (sender's cell, mail)
-	judged   memo // (verdict, lines)
-	acted    memo // (verdict, act)
-	answers  memo // (mail, its answer), of a check of claims
+	fates    memo     // (receiver's cell, mail)
+	refusals memo     // (sender's cell, mail)
+	judged   memo     // (verdict, lines)
+	acted    memo     // (verdict, act)
+	answers  memo     // (mail, its answer), of a check of claims
+	promises memo     // cell to its promised round
+	lowered  lowering // by the last act
 
 	judge *checker.Judge
 	rec   *record.Recorder
@@ -112,11 +115,11 @@ func (w *world) begin(machines []core.Machine) {
 	for i := range w.cfg.World {
 		w.take(&s, i, giveStart)
 	}
-	w.initial = s
+	w.initial, w.start = s, s
 }
 
-// Initial gives the state after the start.
-func (w *world) Initial() []State { return []State{w.initial} }
+// Initial gives the state after the start, or where the search begins.
+func (w *world) Initial() []State { return []State{w.start} }
 
 // Properties gives what is judged and what is counted.
 func (w *world) Properties() []search.Property { return properties() }

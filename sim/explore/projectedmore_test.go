@@ -1,0 +1,121 @@
+package explore
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"nexarsim/core"
+	"nexarsim/scenarios"
+	"nexarsim/sim"
+)
+
+// misfortunes draws a scenario with false suspicions, a split that heals, losses and duplicates. Its machines are told whom
+// to suspect, as in model crash-stop; what that model forbids is in it all the same, and after a split each side is told
+// of the other.
+func misfortunes(d *draws, c *Config) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "name: projected\nworld: %d\nnetwork: {transport: datagram, latency: 100us..%dms", c.World, 1+d.below(400))
+	if c.Losses > 0 {
+		fmt.Fprintf(&b, ", loss: 0.0%d", d.below(6))
+	}
+	if c.Duplicates > 0 {
+		fmt.Fprintf(&b, ", duplicate: 0.0%d", d.below(6))
+	}
+	fmt.Fprintf(&b, "}\nduration: 55s\nsettle: 45s\nfaults:\n  - {at: 5s, suspect: [{by: 0, of: 1}], for: %dms}\n", 1+d.below(2000)) // one that every run has
+	if crashes := d.below(uint64(c.Crashes) + 1); crashes > 0 {
+		fmt.Fprintf(&b, "  - {random: {crashes: %d, between: 5s..9s}}\n", crashes)
+	}
+	for range d.below(uint64(c.FalseSuspicions)) {
+		by := d.below(uint64(c.World))
+		of := (by + 1 + d.below(uint64(c.World)-1)) % uint64(c.World)
+		fmt.Fprintf(&b, "  - {at: %dms, suspect: [{by: %d, of: %d}], for: %dms}\n", 5000+d.below(4000), by, of, 1+d.below(6000))
+	}
+	if c.Partitions > 0 && d.below(2) == 0 {
+		split(&b, d, c.World)
+	}
+	return b.String()
+}
+
+// split writes a partition, and the suspicions that it brings about, which end some time after it.
+func split(b *strings.Builder, d *draws, world int) {
+	side := 1 + d.below(1<<world-2)
+	var sides [2][]string
+	for node := range world {
+		sides[side>>node&1] = append(sides[side>>node&1], fmt.Sprint(node))
+	}
+	at, lasts := 4000+d.below(6000), 200+d.below(8000)
+	fmt.Fprintf(b, "  - {at: %dms, partition: [[%s], [%s]], for: %dms}\n", at, strings.Join(sides[0], ", "), strings.Join(sides[1], ", "), lasts)
+	for by := range world {
+		for of := range world {
+			if side>>by&1 != side>>of&1 {
+				begins := d.below(20)
+				fmt.Fprintf(b, "  - {at: %dms, suspect: [{by: %d, of: %d}], for: %dms}\n", at+begins, by, of, lasts-begins+1+d.below(500))
+			}
+		}
+	}
+}
+
+// TestProjectedMore: runs in which nodes are suspected falsely, the group is split and healed, messages are lost and come
+// twice, are paths of what is explored too. A path begins at the beginning and takes steps that are possible, so its
+// states are in the table of a search; where that is small enough it is made, and they are looked up.
+func TestProjectedMore(t *testing.T) {
+	for _, x := range []struct {
+		config Config
+		rule   core.Rule
+		table  bool
+		runs   int
+	}{
+		{Config{Protocol: "quorum", World: 3, Budget: Budget{Crashes: 1, FalseSuspicions: 2}}, core.Majority, true, 300},
+		{Config{Protocol: "quorum", World: 3, Budget: Budget{Crashes: 1, FalseSuspicions: 4, Partitions: 1, EarlyTimeouts: 8, Losses: 3, Duplicates: 3}}, core.Majority, false, 1000},
+		{Config{Protocol: "quorum", World: 4, Budget: Budget{Crashes: 2, FalseSuspicions: 4, Partitions: 1, EarlyTimeouts: 8, Losses: 3, Duplicates: 3}}, core.Majority, false, 500},
+		{Config{Protocol: "fail-stop", World: 3, Budget: Budget{Crashes: 1, FalseSuspicions: 4, Partitions: 1, EarlyTimeouts: 8, Losses: 3, Duplicates: 3}}, core.FailStop, false, 500},
+	} {
+		x.config.Plain.KeepRounds = true // as the machines keep them
+		x.config.Plain.KeepVotes = true  // runs have older votes that come before newer ones, and after them
+		p := &projection{}
+		if x.table {
+			p = newProjection(t, &x.config)
+		} else {
+			make1, err := newWorlds(&x.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.w = make1()
+		}
+		d, s, why, seen := draws{uint64(x.config.World)}, sim.New(), map[string]int{}, map[do]int{}
+		p.took = seen
+		within, steps, made := 0, 0, 0
+		for ; within < x.runs && made < 10*x.runs; made++ {
+			text := misfortunes(&d, &x.config)
+			sc, err := scenarios.Parse("projected", []byte(text))
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			sc.Model = scenarios.CrashStop
+			log, err := spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: uint64(made) + 1}, x.rule)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken, err := p.follow(log)
+			if err == nil {
+				within, steps = within+1, steps+taken
+				continue
+			}
+			o, ok := asOutside(err)
+			if !ok {
+				t.Fatalf("%s, %d nodes, run %d: %v\n%s", x.config.Protocol, x.config.World, made+1, err, text)
+			}
+			why[o.why]++
+		}
+		t.Logf("%s, %d nodes: %d states; %d of %d runs are within the budget, with %d steps %v; outside: %v", x.config.Protocol, x.config.World, len(p.table), within, made, steps, seen, why)
+		for _, a := range []do{doAccuse, doTrust, doTell, doPartition, doHeal, doLose, doDuplicate} {
+			if !x.table && seen[a] == 0 {
+				t.Errorf("%s, %d nodes: no step of sort %d", x.config.Protocol, x.config.World, a)
+			}
+		}
+		if within < x.runs {
+			t.Errorf("%s, %d nodes: %d runs are within the budget; expected %d", x.config.Protocol, x.config.World, within, x.runs)
+		}
+	}
+}

@@ -2,10 +2,7 @@
 
 package comm
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "math"
 
 // Combine reduces the elements that came with those that are there, one by one. MineFirst: what is there is the first
 // operand. What came has as many bytes.
@@ -33,22 +30,34 @@ func Combine[T string | []byte](mine []byte, came T, t Type, r Reduce, mineFirst
 // sumFloats is Combine where a driver has a lot to sum: the same, eight bytes at a time. A sum has one value whichever operand
 // is the first.
 func sumFloats(mine, came []byte, t Type) {
-	le := binary.LittleEndian
 	came = came[:len(mine)]
 	i := 0
 	for ; i+8 <= len(mine) && i+8 <= len(came); i += 8 {
-		x, y := le.Uint64(mine[i:i+8]), le.Uint64(came[i:i+8])
+		x, y := load(mine[i:i+8]), load(came[i:i+8])
 		if t == Float64 {
-			le.PutUint64(mine[i:i+8], bits64(math.Float64frombits(x)+math.Float64frombits(y)))
+			store(mine[i:i+8], bits64(math.Float64frombits(x)+math.Float64frombits(y)))
 			continue
 		}
 		low := bits32(math.Float32frombits(uint32(x)) + math.Float32frombits(uint32(y)))
 		high := bits32(math.Float32frombits(uint32(x>>32)) + math.Float32frombits(uint32(y>>32)))
-		le.PutUint64(mine[i:i+8], uint64(low)|uint64(high)<<32)
+		store(mine[i:i+8], uint64(low)|uint64(high)<<32)
 	}
 	if i < len(mine) { // one float32 more
-		le.PutUint32(mine[i:], bits32(math.Float32frombits(le.Uint32(mine[i:]))+math.Float32frombits(le.Uint32(came[i:]))))
+		putUint32(mine, i, bits32(math.Float32frombits(uint32At(mine, i))+math.Float32frombits(uint32At(came, i))))
 	}
+}
+
+// load and store are one instruction each where a processor has it: the compiler knows these forms.
+
+func load(b []byte) uint64 {
+	_ = b[7]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
+func store(b []byte, x uint64) {
+	_ = b[7]
+	b[0], b[1], b[2], b[3] = byte(x), byte(x>>8), byte(x>>16), byte(x>>24)
+	b[4], b[5], b[6], b[7] = byte(x>>32), byte(x>>40), byte(x>>48), byte(x>>56)
 }
 
 func integers[T int32 | int64](r Reduce, a, b T) T {

@@ -11,7 +11,7 @@ RUNS     ?= 100
 SEED     ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt fuzz sweep explore validate cluster cluster-runs load findings ladder fidelity golden bench cover vuln ci
+.PHONY: help build test race lint fmt fuzz sweep explore validate cluster cluster-runs load findings ladder fidelity golden bench bench-real siege cover vuln ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,13 @@ golden: ## rewrite the golden texts; read the diff before you commit it
 
 bench: ## benchmarks, COUNT times each, into bench.txt with machine and commit
 	{ echo "commit: $$(git describe --always --dirty)"; go version; go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...; } | tee bench.txt
+
+bench-real: ## recovery of real processes beside its floor and its goals, COUNT repeats in turns, into bench-real.txt
+	{ echo "commit: $$(git describe --always --dirty)"; go version; echo "load: $$(cut -d' ' -f1-3 /proc/loadavg), $$(nproc) processors"; \
+	go test -run '^$$' -bench '^BenchmarkReal' -benchtime $(COUNT)x -timeout 30m ./internal/cluster ./realnet; } | tee bench-real.txt
+
+siege: ## 46 kinds of bad peer at three real processes for 30 s
+	go test -count=1 -v -run '^TestSiege$$' ./realnet -siege 30s
 
 cover: ## coverage of each function, into cover.out
 	go test -coverpkg=./... -coverprofile=cover.out ./...

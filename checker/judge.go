@@ -22,6 +22,7 @@ type Judge struct {
 	livelock   livelockFold
 	late       lateFold
 	collective collectiveFold
+	letters    letterFold
 	linear     linearFold
 
 	malformed []string
@@ -89,6 +90,7 @@ func (j *Judge) Reset(h *trace.Header) error {
 	j.livelock.reset(n)
 	j.late.reset()
 	j.collective.reset(n)
+	j.letters.reset(&j.set)
 	j.linear.reset()
 	j.malformed = nil
 	return nil
@@ -116,6 +118,7 @@ func (j *Judge) CopyFrom(o *Judge) {
 	j.livelock.copyFrom(&o.livelock)
 	j.late = o.late
 	j.collective.copyFrom(&o.collective)
+	j.letters.copyFrom(&o.letters)
 	j.linear.copyFrom(&o.linear)
 	j.malformed = append(j.malformed[:0], o.malformed...)
 }
@@ -148,6 +151,7 @@ func (j *Judge) Observe(ev *trace.Event) {
 	case trace.Call:
 		j.eviction.acts(ev.Node, ev.Call.Epoch, ev.T, "made a call", &j.found)
 		j.collective.call(&j.world, &j.set, ev, &j.found)
+		j.letters.take(&j.world, &j.set, ev, j.collective.calmFrom, &j.found)
 		j.linear.take(ev)
 	case trace.End:
 		j.end(ev)
@@ -158,6 +162,12 @@ func (j *Judge) Observe(ev *trace.Event) {
 	default:
 		j.environment(ev)
 	}
+}
+
+// troubles gives the calls of a node's views a reason to fail.
+func (j *Judge) troubles(node int) {
+	j.collective.troubles(&j.world, node)
+	j.letters.troubles(&j.world, node)
 }
 
 func (j *Judge) deliver(ev *trace.Event) {
@@ -175,7 +185,7 @@ func (j *Judge) suspect(ev *trace.Event) {
 	j.quorumLoss.update(w, ev.Node)
 	j.livelock.fault()
 	if ev.Node != ev.Peer && w.nodes[ev.Node].runs() {
-		j.collective.troubles(w, ev.Peer)
+		j.troubles(ev.Peer)
 	}
 	if !w.nodes[ev.Peer].gone() { // a true one is within the bound of the death that it answers
 		j.late.arises(ev.T)
@@ -206,7 +216,8 @@ func (j *Judge) install(ev *trace.Event) {
 	j.late.install(w, &j.set, &in, out)
 	j.livelock.install(w, &in, out)
 	w.apply(&in)
-	j.collective.troubles(w, ev.Node)
+	j.letters.install(ev.Node, ev.Install.CommID)
+	j.troubles(ev.Node)
 	j.quorumLoss.installed(w, ev.Node)
 }
 
@@ -232,14 +243,14 @@ func (j *Judge) end(ev *trace.Event) {
 	}
 	n.excludedAtEnd = j.eviction.nodes[ev.Node].epoch > 0
 	j.quorumLoss.update(w, ev.Node)
-	j.collective.troubles(w, ev.Node)
+	j.troubles(ev.Node)
 	j.late.arises(ev.T)
 }
 
 func (j *Judge) panics(ev *trace.Event) {
 	j.eviction.panics(ev, &j.found)
 	j.world.nodes[ev.Node].panicked = true
-	j.collective.troubles(&j.world, ev.Node)
+	j.troubles(ev.Node)
 	j.quorumLoss.update(&j.world, ev.Node)
 }
 
@@ -251,7 +262,7 @@ func (j *Judge) environment(ev *trace.Event) {
 		j.crash(ev)
 	case trace.Pause:
 		w.nodes[ev.Node].paused = true
-		j.collective.troubles(w, ev.Node)
+		j.troubles(ev.Node)
 		w.lastAct = ev.T
 	case trace.Resume:
 		n := &w.nodes[ev.Node]
@@ -293,7 +304,7 @@ func (j *Judge) crash(ev *trace.Event) {
 	n.crashed, n.crashedAt = true, ev.T
 	w.doubts++
 	j.quorumLoss.update(w, ev.Node)
-	j.collective.troubles(w, ev.Node)
+	j.troubles(ev.Node)
 }
 
 // act takes an act that lasts, or its end.
@@ -302,6 +313,7 @@ func (j *Judge) act(ev *trace.Event) {
 	if lasts(ev.Kind) {
 		w.beginAct(ev.Kind, ev.Act)
 		j.collective.begins(w, &j.set, ev)
+		j.letters.begins(w, &j.set)
 		if ev.Kind == trace.Skew {
 			j.quorumLoss.excuse(ev.Act)
 		}
@@ -328,7 +340,7 @@ func (j *Judge) app(ev *trace.Event) {
 			j.history.asks(w, n)
 		case "shutdown":
 			w.nodes[n].leaving = true
-			j.collective.troubles(w, n)
+			j.troubles(n)
 			j.quorumLoss.update(w, n)
 		}
 	}
@@ -370,6 +382,7 @@ func (j *Judge) Finish(end Ending) Verdict {
 	losses.finish(w, &out)
 	j.history.finish(w, end, &j.agreement, &out)
 	j.collective.finish(w, &j.set, end, &out)
+	j.letters.finish(w, &j.set, end, &out)
 	j.linear.finish(&out)
 	j.judgeRecovery(end, &out)
 	if j.late.blind != "" {

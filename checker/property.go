@@ -16,7 +16,7 @@ const (
 	History         = "history"         // S4
 	Isolation       = "isolation"       // S6
 	Linearizability = "linearizability" // reads and writes of a register
-	Collective      = "collective"      // barriers and all-reduces
+	Collective      = "collective"      // barriers, all-reduces, messages between ranks
 	Eviction        = "eviction"        // S7
 	QuorumLoss      = "quorum-loss"     // S8
 	Recovery        = "recovery"        // L1

@@ -55,10 +55,10 @@ func (r *nonsense) event() trace.Event {
 		kinds := []string{"recovered", "failure-detected", "evicted", "quorum-lost", "aborted"}
 		ev.Told = &trace.Notice{Kind: kinds[r.IntN(5)], Epoch: uint64(r.IntN(4)), OldRank: r.near(), NewRank: r.near(), NewWorldSize: r.near(), DeadRanks: r.nodes()}
 	case trace.Call:
-		ops := []string{"read", "split", "barrier", "barrier", "allreduce", "allreduce"}
+		ops := []string{"read", "split", "barrier", "barrier", "allreduce", "allreduce", "send", "receive"}
 		ev.Call = &trace.Operation{
 			Op: ops[r.IntN(len(ops))], Phase: []string{"start", "end", "middle"}[min(2, r.IntN(9)/4)], N: uint64(r.IntN(3)), Epoch: uint64(r.IntN(4)),
-			Value: []string{"", "1", `"2"`, "[]"}[r.IntN(4)], Error: []string{"", "", "failed"}[r.IntN(3)],
+			Value: []string{"", "1", `"2"`, "[]", `{"to":1,"tag":1,"data":"aa"}`, `{"from":-1,"tag":1}`, `{"from":0,"node":0,"to":1,"tag":1,"data":"aa"}`, `{"from":-2,"node":-9,"to":99}`}[r.IntN(8)], Error: []string{"", "", "failed"}[r.IntN(3)],
 		}
 	case trace.End:
 		ev.Why = []string{"shutdown", "evicted", "aborted", "error"}[r.IntN(4)]

@@ -60,6 +60,7 @@ func (j *Judge) AppendState(buf []byte) []byte {
 	buf = j.livelock.appendState(buf)
 	buf = c.appendTime(buf, j.late.arose)
 	buf = j.collective.appendState(buf, &c)
+	buf = j.letters.appendState(buf, &c)
 	buf = j.linear.appendState(buf)
 	return appendUint(appendUint(buf, j.found.mask()), uint64(len(j.malformed)))
 }

@@ -174,7 +174,7 @@ func TestNames(t *testing.T) {
 	for k := range InputKind(13) {
 		got = append(got, k.String())
 	}
-	for k := range CallOp(14) {
+	for k := range CallOp(16) {
 		got = append(got, k.String())
 	}
 	for k := range EndWhy(6) {
@@ -188,7 +188,7 @@ func TestNames(t *testing.T) {
 	}
 	want := `kind-0 heartbeat vote prepare agreement ack commit refusal abort kind-9
 invalid start deliver timer wake sent closed dead suspect trust call shutdown invalid
-invalid recover split barrier allreduce hold release broadcast allgather reduce-scatter alltoall write read invalid
+invalid recover split barrier allreduce hold release broadcast allgather reduce-scatter alltoall write read send receive invalid
 invalid shutdown evicted aborted error invalid
 invalid recovered failure-detected evicted quorum-lost aborted invalid
 invalid automatic manual abort invalid`

@@ -46,14 +46,16 @@ const (
 	CallAllGather
 	CallReduceScatter
 	CallAllToAll
-	CallWrite // put Value into the register that the group keeps
-	CallRead  // Done.Result is its value as decimal text
+	CallWrite   // put Value into the register that the group keeps
+	CallRead    // Done.Result is its value as decimal text
+	CallSend    // send Body, an Envelope, to a rank; it ends when the receiver's communicator has it
+	CallReceive // receive what Body, an Envelope, asks for; Done.Result is the Envelope that came
 )
 
 var callNames = [...]string{
 	CallRecover: "recover", CallSplit: "split", CallBarrier: "barrier", CallAllReduce: "allreduce", CallHold: "hold", CallRelease: "release",
 	CallBroadcast: "broadcast", CallAllGather: "allgather", CallReduceScatter: "reduce-scatter", CallAllToAll: "alltoall",
-	CallWrite: "write", CallRead: "read",
+	CallWrite: "write", CallRead: "read", CallSend: "send", CallReceive: "receive",
 }
 
 // String names the call.
@@ -90,7 +92,7 @@ type Input struct {
 	Phase int64  // InStart: nanoseconds until the first heartbeat, below the interval, so that nodes do not beat in step
 	Value int64  // InCall of an all-reduce: what this node brings to the sum; Done.Result is the sum as decimal text. Of a split: the colour
 	Comm  uint64 // InCall: which communicator, by its id; 0: the view's
-	Body  string // InCall: what a communicator's call works on (core/comm, Request)
+	Body  string // InCall: what a communicator's call works on (core/comm, Request; Envelope)
 	Err   string // InSent
 	Msg   Message
 }

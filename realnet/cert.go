@@ -187,9 +187,9 @@ func (c *Credentials) tlsConfig(accept func(id string) error, server bool) *tls.
 	}
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, NextProtos: []string{alpn}, Certificates: []tls.Certificate{c.Certificate},
-		ClientAuth:             tls.RequireAnyClientCert,
-		InsecureSkipVerify:     true, // VerifyConnection does it: by the authority and the id, not by host names
-		SessionTicketsDisabled: true, // each connection proves its identity anew
+		ClientAuth:             tls.RequestClientCert, // VerifyConnection refuses whoever has none
+		InsecureSkipVerify:     true,                  // VerifyConnection does it: by the authority and the id, not by host names
+		SessionTicketsDisabled: true,                  // each connection proves its identity anew
 		VerifyConnection: func(state tls.ConnectionState) error {
 			id, err := verify(&state, c.Roots, usage)
 			if err != nil {

@@ -153,3 +153,31 @@ func (c *Communicator) Split(ctx context.Context, colour int) (*Communicator, er
 	rank, _ := slices.BinarySearch(a.members, c.g.self)
 	return &Communicator{c.g, id, c.epoch, a.members, core.Rank(rank)}, nil
 }
+
+// Send sends a message to a rank, which may be this member's own. It ends when the receiver's communicator has it: that may be
+// before anybody there receives it, and waits while the receiver has no room. Messages of one sender and tag are received
+// in the order of their sends. Tags are from 0 to comm.TagMax; data has at most comm.EnvelopeMax bytes, and is copied.
+//
+// Sends and receives need no calls of other members and run beside all other calls. A *CallError says that nobody took the
+// message in time; it may be received all the same.
+func (c *Communicator) Send(ctx context.Context, to core.Rank, tag int32, data []byte) error {
+	body := core.Envelope{To: to, Tag: tag, Data: string(data)}.Encode()
+	_, err := c.call(ctx, core.Input{Call: core.CallSend, Body: body}, nil)
+	return err
+}
+
+// Receive waits for a message with a tag from a rank, or from any: core.NoRank. It gives the data and who sent it. Of two
+// receives that match a message the one called first gets it. After a *CanceledError the receive goes on: the next message
+// that matches it is lost.
+func (c *Communicator) Receive(ctx context.Context, from core.Rank, tag int32) ([]byte, core.Rank, error) {
+	body := core.Envelope{From: from, Tag: tag}.Encode()
+	a, err := c.call(ctx, core.Input{Call: core.CallReceive, Body: body}, nil)
+	if err != nil {
+		return nil, core.NoRank, err
+	}
+	e, ok := core.EnvelopeOf(a.done.Result)
+	if !ok {
+		return nil, core.NoRank, &CallError{core.CallReceive, fmt.Sprintf("receive: a result of %d bytes: expected an envelope", len(a.done.Result))}
+	}
+	return []byte(e.Data), e.From, nil
+}

@@ -327,6 +327,39 @@ func TestCallsEndWithTheGroup(t *testing.T) {
 	}
 }
 
+// TestMessages sends round a ring of ranks, on the view's communicator and on that of a split, and what nobody takes waits.
+func TestMessages(t *testing.T) {
+	groups := newSetup(t, 3, patient()).join(t)
+	each(t, groups, func(ctx context.Context, c *realnet.Communicator) error {
+		half, err := c.Split(ctx, int(c.Rank())%2)
+		if err != nil {
+			return err
+		}
+		for _, on := range []*realnet.Communicator{c, half} {
+			next := core.Rank((int(on.Rank()) + 1) % on.Size())
+			last := core.Rank((int(on.Rank()) + on.Size() - 1) % on.Size())
+			for i := range 3 {
+				if err := on.Send(ctx, next, comm.TagMax, fmt.Appendf(nil, "%d of %d", i, on.Rank())); err != nil {
+					return err
+				}
+			}
+			for i := range 3 {
+				data, from, err := on.Receive(ctx, []core.Rank{last, core.NoRank}[i%2], comm.TagMax)
+				want := fmt.Sprintf("%d of %d", i, last)
+				if err := errors.Join(err, expect("the message", string(data), want), expect("its sender", from, last)); err != nil {
+					return err
+				}
+			}
+		}
+		large := make([]byte, comm.EnvelopeMax+1)
+		var refused *realnet.CallError
+		if err := c.Send(ctx, 0, 0, large); !errors.As(err, &refused) {
+			return fmt.Errorf("a message too large: %v", err)
+		}
+		return c.Send(ctx, c.Rank(), 0, large[:comm.EnvelopeMax])
+	})
+}
+
 // TestTwoEndsInOneStep: the small message of a barrier overtakes the elements of the call before it, so that both operations
 // end in the step that takes the elements. None of them is lost.
 func TestTwoEndsInOneStep(t *testing.T) {

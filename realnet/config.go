@@ -85,6 +85,12 @@ func (c *Config) Validate() error {
 	if c.Idle < 0 || c.Idle > 0 && c.Idle < c.Core.HeartbeatTimeout {
 		errs = append(errs, fmt.Errorf("idle: expected at least the heartbeat timeout %v, found %v", c.Core.HeartbeatTimeout, c.Idle))
 	}
+	if len(c.Credentials.Certificate.Certificate) == 0 || c.Credentials.Certificate.PrivateKey == nil {
+		errs = append(errs, errors.New("credentials: expected a certificate with its private key: nobody listens or dials without"))
+	}
+	if c.Credentials.Roots == nil {
+		errs = append(errs, errors.New("credentials: expected the certificate of the cluster's authority, and no other trust"))
+	}
 	if c.Witness > WitnessAll {
 		errs = append(errs, fmt.Errorf("witness %d: expected WitnessLocal, WitnessNone or WitnessAll", c.Witness))
 	}

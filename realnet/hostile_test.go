@@ -2,16 +2,9 @@ package realnet
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"runtime"
 	"strings"
@@ -71,7 +64,18 @@ func (l *lockedText) String() string {
 	return l.text.String()
 }
 
+// newVictim forms the group.
 func newVictim(t *testing.T) *victim {
+	t.Helper()
+	v := newMembers(t)
+	ctx, cancel := context.WithTimeout(context.Background(), hostileLimit)
+	defer cancel()
+	v.connect(ctx, t, 0, 1, 2)
+	return v
+}
+
+// newMembers makes the members of a group that has not formed.
+func newMembers(t *testing.T) *victim {
 	t.Helper()
 	ca, err := NewAuthority(time.Hour)
 	check(t, err)
@@ -86,9 +90,6 @@ func newVictim(t *testing.T) *victim {
 		sockets = append(sockets, socket)
 		members = append(members, Member{fmt.Sprint("node-", i), socket.LocalAddr().String()})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), hostileLimit)
-	defer cancel()
-	errs := make(chan error)
 	for i := range v.groups {
 		creds, err := ca.Credentials(members[i].ID, time.Hour)
 		check(t, err)
@@ -102,14 +103,8 @@ func newVictim(t *testing.T) *victim {
 		if i == 0 {
 			c.Logger = slog.New(slog.NewTextHandler(v.log, nil))
 		}
-		go func() {
-			var err error
-			v.groups[i], err = Join(ctx, c)
-			errs <- err
-		}()
-	}
-	for range v.groups {
-		check(t, <-errs)
+		v.groups[i], err = New(c)
+		check(t, err)
 	}
 	t.Cleanup(func() {
 		for _, g := range v.groups {
@@ -119,247 +114,78 @@ func newVictim(t *testing.T) *victim {
 	return v
 }
 
-func (v *victim) address() *net.UDPAddr { return v.groups[0].net.socket.LocalAddr().(*net.UDPAddr) }
-
-// dial makes a stranger's end of a connection to node 0.
-func (v *victim) dial(ctx context.Context, cert *tls.Certificate, protocol string) (*quic.Conn, func(), error) {
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	tr := &quic.Transport{Conn: socket}
-	end := func() { tr.Close(); socket.Close() }
-	conf := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}, MinVersion: tls.VersionTLS13}
-	if cert != nil {
-		conf.Certificates = []tls.Certificate{*cert}
-	}
-	conn, err := tr.Dial(ctx, v.address(), conf, &quic.Config{EnableDatagrams: true})
-	if err != nil {
-		end()
-		return nil, func() {}, err
-	}
-	return conn, end, nil
-}
-
-// certOf is a member's certificate as the cluster's authority issues it.
-func (v *victim) certOf(t *testing.T, id string, valid time.Duration) *tls.Certificate {
+// connect connects and starts members.
+func (v *victim) connect(ctx context.Context, t *testing.T, which ...int) {
 	t.Helper()
-	c, err := v.ca.Credentials(id, valid)
-	check(t, err)
-	return &c.Certificate
-}
-
-// withoutURI is a certificate by the right authority that names nobody.
-func (v *victim) withoutURI(t *testing.T) *tls.Certificate {
-	t.Helper()
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	check(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(5), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, KeyUsage: x509.KeyUsageDigitalSignature,
+	errs := make(chan error)
+	for _, i := range which {
+		go func() { errs <- v.groups[i].Connect(ctx) }()
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, v.ca.cert, public, v.ca.key)
-	check(t, err)
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
-}
-
-// goodHello is what node 2 would say on this connection, in another process.
-func (v *victim) goodHello(conn *quic.Conn) (hello, error) {
-	state := conn.ConnectionState().TLS
-	bound, err := binding(&state, 2)
-	g := v.groups[2]
-	return hello{
-		Version: version, Group: g.cfg.commID(), Config: g.cfg.fingerprint(), From: 2, To: 0, Incarnation: g.incarnation ^ 2,
-		Binding: bound, Token: make([]byte, tokenLen),
-	}, err
-}
-
-// say opens a stream and writes on it.
-func say(ctx context.Context, conn *quic.Conn, text []byte) error {
-	s, err := conn.OpenStreamSync(ctx)
-	if err != nil {
-		return err
+	for range which {
+		check(t, <-errs)
 	}
-	_, err = s.Write(text)
-	return err
-}
-
-// attack is one kind of bad peer. It ends by itself, or when node 0 ends its connection.
-type attack struct {
-	name     string
-	cert     *tls.Certificate
-	protocol string
-	do       func(ctx context.Context, conn *quic.Conn) error
-	logged   string // what node 0 says about it; empty: nothing that is logged by this package
-}
-
-func (v *victim) attacks(t *testing.T) []attack {
-	other, err := NewAuthority(time.Hour)
-	check(t, err)
-	foreign, err := other.Credentials("node-2", time.Hour)
-	check(t, err)
-	two := v.certOf(t, "node-2", time.Hour)
-	silent := func(context.Context, *quic.Conn) error { return nil }
-	changed := func(change func(h *hello)) func(context.Context, *quic.Conn) error {
-		return func(ctx context.Context, conn *quic.Conn) error {
-			h, err := v.goodHello(conn)
-			if err != nil {
-				return err
-			}
-			change(&h)
-			frame, err := v.groups[0].codec.frame(nil, &h)
-			if err != nil {
-				return err
-			}
-			return say(ctx, conn, frame)
-		}
-	}
-	bytesOf := func(text ...byte) func(context.Context, *quic.Conn) error {
-		return func(ctx context.Context, conn *quic.Conn) error { return say(ctx, conn, text) }
-	}
-	huge := binary.BigEndian.AppendUint32(nil, 1<<31)
-	return []attack{
-		{"no certificate", nil, alpn, silent, ""},
-		{"another authority", &foreign.Certificate, alpn, silent, ""},
-		{"expired", v.certOf(t, "node-2", -time.Minute), alpn, silent, ""},
-		{"no member", v.certOf(t, "node-3", time.Hour), alpn, silent, ""},
-		{"the node's own id", v.certOf(t, "node-0", time.Hour), alpn, silent, ""},
-		{"no id", v.withoutURI(t), alpn, silent, ""},
-		{"another protocol", two, "h3", silent, ""},
-		{"silence", two, alpn, silent, "deadline exceeded"},
-		{"one byte", two, alpn, bytesOf(0), "deadline exceeded"},
-		{"half a hello", two, alpn, bytesOf(0, 0, 0, 80, 0xa9, 1, 1), "deadline exceeded"},
-		{"garbage", two, alpn, bytesOf(0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff), "wire: "},
-		{"an empty frame", two, alpn, bytesOf(0, 0, 0, 0), "frame of 0 bytes"},
-		{"an oversize frame", two, alpn, bytesOf(huge...), "frame of 2147483648 bytes"},
-		{"a message for a hello", two, alpn, bytesOf(0, 0, 0, 3, 0xa1, 3, 1), "wire: "},
-		{"another version", two, alpn, changed(func(h *hello) { h.Version++ }), "version 2: expected 1"},
-		{"another group", two, alpn, changed(func(h *hello) { h.Group++ }), "another group"},
-		{"another configuration", two, alpn, changed(func(h *hello) { h.Config++ }), "another configuration"},
-		{"another node's hello", two, alpn, changed(func(h *hello) { h.From = 1 }), "from node 1 to node 0"},
-		{"a hello to another node", two, alpn, changed(func(h *hello) { h.To = 1 }), "from node 2 to node 1"},
-		{"a replayed hello", two, alpn, changed(func(h *hello) { h.Binding[0]++ }), "made for another connection"},
-		{"a member that was started again", two, alpn, changed(func(*hello) {}), "started again"},
-		{"a stream of one direction", two, alpn, func(ctx context.Context, conn *quic.Conn) error {
-			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-			defer cancel()
-			if _, err := conn.OpenUniStreamSync(short); !errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("a unidirectional stream: %v: expected no credit", err)
-			}
-			return nil
-		}, "deadline exceeded"},
-		{"more streams than there are classes", two, alpn, func(ctx context.Context, conn *quic.Conn) error {
-			for range classes {
-				if _, err := conn.OpenStream(); err != nil {
-					return err
-				}
-			}
-			if _, err := conn.OpenStream(); err == nil {
-				return errors.New("one stream too many was opened")
-			}
-			return nil
-		}, "deadline exceeded"},
+	for _, i := range which {
+		check(t, v.groups[i].Start(Monotonic()))
 	}
 }
 
-// run makes an attack and waits until node 0 has ended it.
-func (v *victim) run(ctx context.Context, a *attack) error {
-	conn, end, err := v.dial(ctx, a.cert, a.protocol)
-	if err != nil {
-		return nil // refused in the handshake
-	}
-	defer end()
-	if err := a.do(ctx, conn); err != nil && conn.Context().Err() == nil {
-		return err
-	}
-	select {
-	case <-conn.Context().Done():
-		return nil
-	case <-ctx.Done():
-		return errors.New("the connection still stands")
+// target is node 0.
+func (v *victim) target(t *testing.T) *target {
+	g := v.groups[0]
+	return &target{
+		quic: g.net.socket.LocalAddr().(*net.UDPAddr), witness: g.net.witness.Addr().String(), ca: v.ca, group: g.cfg.commID(),
+		config: g.cfg.fingerprint(), codec: mustCodec(t),
 	}
 }
 
-// flood sends packets that are no QUIC, and pretends to be a witness.
-func (v *victim) flood(ctx context.Context) error {
-	conn, err := net.Dial("udp", v.address().String())
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	packet := make([]byte, 1200)
-	for i := range 500 {
-		_, _ = rand.Read(packet)
-		packet[0] |= byte(i) << 6 // long and short headers
-		if _, err := conn.Write(packet); err != nil {
-			return err
-		}
-	}
-	for _, text := range []string{"", "GET / HTTP/1.1\r\n\r\n            ", string(witnessMagic[:]) + "\x00\x00\x00\x02" + strings.Repeat("x", tokenLen)} {
-		if err := v.falseWitness(ctx, text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// falseWitness says something to the witness socket and waits until it is sent away.
-func (v *victim) falseWitness(ctx context.Context, text string) error {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", v.groups[0].net.witness.Addr().String())
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, text); err != nil {
-		return err
-	}
-	if got, _ := io.ReadAll(conn); len(got) > 0 {
-		return fmt.Errorf("a false witness was answered with %d bytes", len(got))
-	}
-	return nil
-}
-
-// TestHostilePeers lets every kind of bad peer at a running group at once, several of each. Nobody is excluded, all are
-// sent away and logged, memory stays, and the group recovers as before.
+// TestHostilePeers lets every kind of bad peer at a running group, several times, and those that wait for its patience
+// beside the others. All are sent away, each kind is logged once, nobody is excluded, and the group recovers as before.
 func TestHostilePeers(t *testing.T) {
 	v := newVictim(t)
 	ctx, cancel := context.WithTimeout(context.Background(), hostileLimit)
 	defer cancel()
-	all := v.attacks(t)
+	all := v.target(t).kinds(t)
 	before := heap()
-	for range 2 {
-		var wait sync.WaitGroup
-		for i := range all {
-			wait.Go(func() {
-				if err := v.run(ctx, &all[i]); err != nil {
-					t.Errorf("%s: %v", all[i].name, err)
-				}
-			})
+	var wait sync.WaitGroup
+	attempt := func(a *attack) {
+		if err := a.do(ctx); err != nil {
+			t.Errorf("%s: %v", a.name, err)
 		}
-		wait.Go(func() {
-			if err := v.flood(ctx); err != nil {
-				t.Errorf("flood: %v", err)
-			}
-		})
-		wait.Wait()
 	}
-	if grown := heap() - before; grown > 32<<20 {
+	for i := range all {
+		if all[i].slow {
+			wait.Go(func() { attempt(&all[i]) })
+		}
+	}
+	for range 3 {
+		for i := range all {
+			if !all[i].slow {
+				attempt(&all[i])
+			}
+		}
+	}
+	wait.Wait()
+	if grown := heap() - before; grown > 16<<20 {
 		t.Errorf("memory grew by %d bytes", grown)
 	}
-	if n := v.groups[0].Stats().Refused; n < 20 {
-		t.Errorf("%d connections are counted as refused: expected 20 at least", n)
+	if n := v.groups[0].Stats().Refused; n < 60 {
+		t.Errorf("%d connections are counted as refused: expected 60 at least", n)
 	}
 	text := v.log.String()
+	kinds := map[string]int{}
 	for _, a := range all {
-		if a.logged != "" && !strings.Contains(text, a.logged) {
-			t.Errorf("%s: nothing is logged about %q:\n%s", a.name, a.logged, text)
+		kinds[a.logged]++
+	}
+	for _, a := range all {
+		if n := strings.Count(text, a.logged); a.logged != "" && (n == 0 || n > kinds[a.logged]) {
+			t.Errorf("%s: %q is logged %d times: expected once for each of %d kinds", a.name, a.logged, n, kinds[a.logged])
 		}
 	}
-	for _, said := range []string{"made for another connection", "started again", "frame of 0 bytes"} {
-		if n := strings.Count(text, said); n != 1 {
-			t.Errorf("%q is logged %d times: expected once", said, n)
-		}
+	if n := strings.Count(text, "level=WARN"); n > len(all) {
+		t.Errorf("%d warnings about %d kinds of bad peer:\n%s", n, len(all), text)
+	}
+	if t.Failed() {
+		t.Log(text)
 	}
 	for _, g := range v.groups {
 		if w := g.View(); w.Epoch != 0 || g.Err() != nil {
@@ -375,6 +201,64 @@ func TestHostilePeers(t *testing.T) {
 	}
 }
 
+// TestFloodKeepsNobodyOut: a group forms while strangers hold all the room that there is for them, in each place where a
+// connection waits to be proved, and take it again whenever it is free.
+func TestFloodKeepsNobodyOut(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), hostileLimit)
+	defer cancel()
+	form := func(v *victim) time.Duration {
+		began := time.Now()
+		v.connect(ctx, t, 1, 2)
+		return time.Since(began)
+	}
+	zero := func(v *victim) <-chan error { // node 0 is there first
+		done := make(chan error, 1)
+		go func() { done <- v.groups[0].Connect(ctx) }()
+		return done
+	}
+	calm := newMembers(t)
+	up := zero(calm)
+	before := form(calm)
+	check(t, <-up)
+
+	v := newMembers(t)
+	net0 := v.groups[0].net
+	net0.handshakeMax, net0.verifyMax, net0.strangers.max = 4, 0, 4
+	net0.peers[2].hellos.max = 2
+	up = zero(v)
+	g := v.target(t)
+	siege, stop := context.WithCancel(ctx)
+	var wait sync.WaitGroup
+	again := func(n int, do func(context.Context) error) {
+		for range n {
+			wait.Go(func() {
+				pace := time.NewTicker(100 * time.Millisecond)
+				defer pace.Stop()
+				for siege.Err() == nil {
+					_ = do(siege) // that they are sent away is another test
+					<-pace.C
+				}
+			})
+		}
+	}
+	again(3, g.meet(g.certificate(t, v.ca, func(*x509.Certificate) {}), alpn, silence))
+	check(t, v.log.wait(ctx, "msg=\"connection refused\" from=127.0.0.1 err=\"too many"))
+	again(5, g.falseWitness(""))
+	check(t, v.log.wait(ctx, "msg=\"witness connection refused\" from=127.0.0.1 err=\"too many"))
+	again(8, g.halfOpen(4)) // two packets, and the same two again after proving the address
+	check(t, v.log.wait(ctx, "msg=\"handshake refused\" from=127.0.0.1 err=\"too many"))
+	took := form(v)
+	stop()
+	wait.Wait()
+	check(t, <-up)
+	if took > 5*before+helloTime/4 {
+		t.Errorf("the group formed after %v, and without a flood after %v: expected it to take no notice", took, before)
+	}
+	if n := int(net0.handshakes.Load()); n > net0.handshakeMax+2 {
+		t.Errorf("%d handshakes are under way: expected %d and the members' at most", n, net0.handshakeMax)
+	}
+}
+
 // heap is what lives.
 func heap() int64 {
 	runtime.GC()
@@ -383,8 +267,23 @@ func heap() int64 {
 	return int64(s.HeapAlloc)
 }
 
-// brokenMachine sends what no member sends when its application calls: a ballot of a node that does not exist.
+// brokenMachine sends what no member sends when its application calls: the message of that number.
 type brokenMachine struct{ core.Machine }
+
+// broken are messages of a member that has proved itself. Those that no member of this version sends cost it its connection;
+// those of another group, or of a time that cannot be, are dropped.
+var broken = []struct {
+	name   string
+	msg    core.Message
+	logged string // empty: it is no member's, and no reason to end a connection
+}{
+	{"a vote of another group", core.Message{Kind: core.Vote, Group: 7, Set: core.NodeSetOf(0, 1)}, ""},
+	{"a view of another group", core.Message{Kind: core.Commit, Group: 7, Epoch: 9, Set: core.NodeSetOf(2)}, ""},
+	{"a message of no kind that there is", core.Message{Kind: protocolKinds - 1, Set: core.NodeSetOf(0)}, ""},
+	{"a machine's message of no kind that there is", core.Message{Kind: 255, Body: strings.Repeat("x", 1000)}, ""},
+	{"a ballot of a node that does not exist", core.Message{Kind: core.Vote, Ballot: core.Ballot{Coordinator: 99}}, "coordinator 99: expected a node of a world of 3"},
+	{"a set with a node that does not exist", core.Message{Kind: core.Vote, Set: core.NodeSetOf(5)}, "a set with node 5 in a world of 3"},
+}
 
 // Step passes on what is no call.
 func (m brokenMachine) Step(now core.Instant, in *core.Input, out *core.Effects) {
@@ -392,29 +291,44 @@ func (m brokenMachine) Step(now core.Instant, in *core.Input, out *core.Effects)
 		m.Machine.Step(now, in, out)
 		return
 	}
-	out.Send(0, &core.Message{Kind: core.Vote, Ballot: core.Ballot{Coordinator: 99}})
+	msg := broken[in.Value].msg
+	out.Send(0, &msg)
 	out.PutDone(core.Done{ID: in.ID, Call: in.Call})
 }
 
 // TestBrokenMember: a member that has proved itself and then sends what no member sends loses its connection, and that is
-// logged. Nobody panics; it is suspected as any member whose connection ends.
+// logged. Nobody panics; it is suspected as any member whose connection ends. What is merely not for this group is dropped,
+// and the connection stays.
 func TestBrokenMember(t *testing.T) {
-	v := newVictim(t)
-	ctx, cancel := context.WithTimeout(context.Background(), hostileLimit)
-	defer cancel()
-	if _, err := v.groups[2].Call(ctx, core.Input{Call: core.CallSplit}); err != nil {
-		t.Fatal(err)
-	}
-	if err := v.log.wait(ctx, "coordinator 99: expected a node of a world of 3"); err != nil {
-		t.Error(err)
-	}
-	if err := v.log.wait(ctx, "peer=node-2 suspected=true"); err != nil {
-		t.Error(err)
-	}
-	for _, g := range v.groups {
-		if err := g.Err(); err != nil && g.self != 2 {
-			t.Errorf("node %d: %v", g.self, err)
-		}
+	for i := range broken {
+		b := &broken[i]
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			v := newVictim(t)
+			ctx, cancel := context.WithTimeout(context.Background(), hostileLimit)
+			defer cancel()
+			before := v.groups[0].Stats().Received
+			if _, err := v.groups[2].Call(ctx, core.Input{Call: core.CallSplit, Value: int64(i)}); err != nil {
+				t.Fatal(err)
+			}
+			if b.logged == "" {
+				for v.groups[0].Stats().Received < before+3 { // it, and heartbeats after it
+					time.Sleep(10 * time.Millisecond)
+					check(t, ctx.Err())
+				}
+				if text := v.log.String(); strings.Contains(text, "WARN") || strings.Contains(text, "suspected=true") || v.groups[0].Stats().Links != 2 {
+					t.Errorf("%d links: expected 2, and no word:\n%s", v.groups[0].Stats().Links, text)
+				}
+			} else {
+				check(t, v.log.wait(ctx, b.logged))
+				check(t, v.log.wait(ctx, "peer=node-2 suspected=true"))
+			}
+			for _, g := range v.groups {
+				if err := g.Err(); err != nil && g.self != 2 {
+					t.Errorf("node %d: %v", g.self, err)
+				}
+			}
+		})
 	}
 }
 

@@ -85,7 +85,7 @@ func (l *link) run() {
 func (l *link) end(err error) {
 	var wrong *errWire
 	if errors.As(err, &wrong) {
-		l.g.net.complain("a member sent what no member sends", "peer", l.g.cfg.Members[l.peer].ID, "err", err)
+		l.g.net.complain("a member sent what no member sends", l.g.cfg.Members[l.peer].ID, "", err)
 		l.close(codeProtocol)
 		return
 	}

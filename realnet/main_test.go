@@ -15,7 +15,17 @@ import (
 	"nexarsim/realnet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // some tests have sockets of their own kind
+	if realnet.IsSiege() {
+		if err := realnet.ServeSiege(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // limit bounds what a test waits for. No test waits for so long unless it fails.
 const limit = 60 * time.Second

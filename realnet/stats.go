@@ -29,7 +29,7 @@ func (g *Group) Stats() Stats {
 		Refused: c.refused.Load(),
 	}
 	for i := range g.net.peers {
-		if g.net.peers[i].up.Load() {
+		if g.net.peers[i].links.Load() > 0 {
 			s.Links++
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,9 +32,6 @@ const (
 	connWindow   = 1 << 20
 )
 
-// pendingMax bounds how many connections may be at work on proving who they are, beyond one for each member.
-const pendingMax = 16
-
 // transport makes and takes the connections to the peers. The higher number of a pair dials.
 type transport struct {
 	g       *Group
@@ -43,21 +40,27 @@ type transport struct {
 	conf    *quic.Config
 	witness net.Listener // nil: none
 	peers   []peer
-	pending chan struct{}
+	known   map[netip.AddrPort]bool // where members dial from
+
+	handshakes   atomic.Int32 // under way on the accepting side
+	handshakeMax int          // of them
+	verifyMax    int          // of them, with addresses that prove nothing
+	strangers    room         // witness connections that have not shown a token
+	complaints   *complaints
 
 	mu       sync.Mutex
 	listener *quic.Listener
-	said     map[string]bool // complaints, each logged once
 }
 
 // peer is what the transport knows of another member. It outlives connections.
 type peer struct {
 	incarnation atomic.Uint64 // of the process that said hello first; 0: none has
-	up          atomic.Bool
-	watched     atomic.Bool // a witness connection is being made or stands
+	links       atomic.Int32  // connections in use: one, and for a moment the one that it replaces
+	watched     atomic.Bool   // a witness connection is being made or stands
 	fault       atomic.Pointer[string]
 	gone        chan struct{} // closed when it is known to be dead
 	once        sync.Once
+	hellos      room           // connections under its name that have not said hello
 	token       [tokenLen]byte // what the peer shows to this side's witness socket
 	theirs      atomic.Pointer[watchPost]
 	held        atomic.Int64 // bytes of bulk elements that it has sent and nobody has used
@@ -71,10 +74,13 @@ type watchPost struct {
 
 func newTransport(g *Group) (*transport, error) {
 	cfg := &g.cfg
-	t := &transport{g: g, socket: cfg.Socket, peers: make([]peer, len(cfg.Members)), said: map[string]bool{}}
-	t.pending = make(chan struct{}, len(cfg.Members)+pendingMax)
+	t := &transport{g: g, socket: cfg.Socket, peers: make([]peer, len(cfg.Members)), known: knownAddresses(cfg.Members, int(g.self))}
+	t.handshakeMax, t.verifyMax = handshakeMax+len(cfg.Members), verifyMax+len(cfg.Members)
+	t.strangers.max = witnessMax + len(cfg.Members)
+	t.complaints = newComplaints()
 	for i := range t.peers {
 		t.peers[i].gone = make(chan struct{})
+		t.peers[i].hellos.max = memberMax
 		if _, err := rand.Read(t.peers[i].token[:]); err != nil {
 			return nil, err
 		}
@@ -94,7 +100,10 @@ func newTransport(g *Group) (*transport, error) {
 		t.socket.Close()
 		return nil, err
 	}
-	t.quic = &quic.Transport{Conn: t.socket}
+	t.quic = &quic.Transport{
+		Conn: t.socket, VerifySourceAddress: t.verifyAddress, ConnContext: t.greetArrival,
+		DisableVersionNegotiationPackets: true, // members speak the same version: nobody else is answered
+	}
 	t.conf = &quic.Config{
 		HandshakeIdleTimeout: handshakeTime, MaxIdleTimeout: cfg.idle(), KeepAlivePeriod: cfg.idle() / 3,
 		InitialStreamReceiveWindow: streamWindow, MaxStreamReceiveWindow: streamWindow,
@@ -109,10 +118,9 @@ func newTransport(g *Group) (*transport, error) {
 
 // start listens, and dials the members with lower numbers.
 func (t *transport) start() {
-	creds := t.g.cfg.Credentials
-	listener, err := t.quic.Listen(creds.tlsConfig(t.accept, true), t.conf)
+	listener, err := t.quic.Listen(t.serverConfig(), t.conf)
 	if err != nil {
-		t.complain("cannot listen", "err", err)
+		t.complain("cannot listen", "", "", err)
 		return
 	}
 	t.mu.Lock()
@@ -156,7 +164,7 @@ func (t *transport) missing() string {
 	var all []string
 	for i := range t.peers {
 		p := &t.peers[i]
-		if i == int(t.g.self) || p.up.Load() {
+		if i == int(t.g.self) || p.links.Load() > 0 {
 			continue
 		}
 		text := t.g.cfg.Members[i].ID
@@ -169,23 +177,6 @@ func (t *transport) missing() string {
 		return "connected, but not everybody else is"
 	}
 	return "no connection to " + strings.Join(all, ", ")
-}
-
-// saidMax bounds how many different complaints are remembered.
-const saidMax = 256
-
-// complain logs what a stranger or a broken peer did: once, however often it does it.
-func (t *transport) complain(what string, args ...any) {
-	key := what + fmt.Sprint(args...)
-	t.mu.Lock()
-	known := t.said[key] || len(t.said) >= saidMax
-	if !known {
-		t.said[key] = true
-	}
-	t.mu.Unlock()
-	if !known {
-		t.g.log.Warn(what, args...)
-	}
 }
 
 // number gives the node of a member's id.
@@ -203,9 +194,9 @@ func (t *transport) accept(id string) error {
 	node, known := t.number(id)
 	switch {
 	case !known:
-		return fmt.Errorf("node %q is no member", id)
+		return refusal("node %q is no member", id)
 	case node <= t.g.self:
-		return fmt.Errorf("node %q does not dial this one", id)
+		return refusal("node %q does not dial this one", id)
 	}
 	return t.alive(node)
 }
@@ -213,7 +204,7 @@ func (t *transport) accept(id string) error {
 func (t *transport) alive(node core.NodeID) error {
 	select {
 	case <-t.peers[node].gone:
-		return fmt.Errorf("node %q is dead", t.g.cfg.Members[node].ID)
+		return refusal("node %q is dead", t.g.cfg.Members[node].ID)
 	default:
 		return nil
 	}
@@ -226,72 +217,89 @@ func (t *transport) listen(listener *quic.Listener) {
 		if err != nil {
 			return
 		}
-		select {
-		case t.pending <- struct{}{}:
-			t.g.goDo(func() { t.take(conn) })
-		default:
-			t.g.counters.refused.Add(1)
-			t.complain("too many connections that prove nothing")
-			_ = conn.CloseWithError(codeBusy, "")
-		}
+		t.proven(conn)
+		t.g.goDo(func() { t.take(conn) })
 	}
 }
 
 func (t *transport) take(conn *quic.Conn) {
 	ctx, cancel := context.WithTimeout(t.g.ctx, helloTime)
-	l, err := t.answer(ctx, conn)
-	cancel()
-	<-t.pending
+	defer cancel()
+	l, sent, err := t.receive(ctx, conn)
 	if err != nil {
 		t.g.counters.refused.Add(1)
-		t.complain("connection refused", "from", hostOf(conn.RemoteAddr()), "err", err)
+		if !sent {
+			t.complain("connection refused", "", hostOf(conn.RemoteAddr()), err)
+		}
 		_ = conn.CloseWithError(codeRefused, refusalText(err))
 		return
 	}
 	t.use(l)
 }
 
+// receive waits for a hello in the room of the member whose certificate was shown; sent tells whether the connection was sent
+// away there. Once its hello is good a connection is a member's, and nobody takes its place.
+func (t *transport) receive(ctx context.Context, conn *quic.Conn) (l *link, sent bool, err error) {
+	state := conn.ConnectionState().TLS
+	id, err := identity(state.PeerCertificates[0])
+	if err != nil {
+		return nil, false, err
+	}
+	if err := t.accept(id); err != nil {
+		return nil, false, err
+	}
+	node, _ := t.number(id)
+	hellos := &t.peers[node].hellos
+	me, full := hellos.enter(func() { _ = conn.CloseWithError(codeBusy, "") })
+	if full {
+		t.complain("connection refused", "", hostOf(conn.RemoteAddr()), errBusy)
+	}
+	l = &link{g: t.g, peer: node, conn: conn}
+	err = t.hear(ctx, l, &state)
+	if sent = hellos.leave(me); sent && err == nil {
+		err = errBusy
+	}
+	if err == nil {
+		err = t.answer(ctx, l, &state)
+	}
+	return l, sent, err
+}
+
+// hear takes the hello of the dialling side.
+func (t *transport) hear(ctx context.Context, l *link, state *tls.ConnectionState) error {
+	critical, err := l.conn.AcceptStream(ctx)
+	if err != nil {
+		return err
+	}
+	l.streams[classCritical] = critical
+	critical.SetPriority(urgency[classCritical], false)
+	return t.readHello(ctx, critical, state, l.peer)
+}
+
+// answer says hello, and takes the other streams.
+func (t *transport) answer(ctx context.Context, l *link, state *tls.ConnectionState) error {
+	if err := t.writeHello(ctx, l.streams[classCritical], state, l.peer); err != nil {
+		return err
+	}
+	for c := classRealtime; c < classes; c++ {
+		s, err := l.conn.AcceptStream(ctx)
+		if err != nil {
+			return err
+		}
+		l.streams[c] = s
+		s.SetPriority(urgency[c], false)
+	}
+	return nil
+}
+
 // use runs a connection until it ends.
 func (t *transport) use(l *link) {
-	t.peers[l.peer].up.Store(true)
+	t.peers[l.peer].links.Add(1)
+	defer t.peers[l.peer].links.Add(-1)
 	if t.witnesses(l) && l.peer < t.g.self {
 		t.g.goDo(func() { t.watch(l.peer) })
 	}
 	l.run()
-	t.peers[l.peer].up.Store(false)
-}
-
-// answer does the accepting side of the hellos.
-func (t *transport) answer(ctx context.Context, conn *quic.Conn) (*link, error) {
-	state := conn.ConnectionState().TLS
-	id, err := identity(state.PeerCertificates[0])
-	if err != nil {
-		return nil, err
-	}
-	node, _ := t.number(id)
-	if err := t.accept(id); err != nil {
-		return nil, err
-	}
-	l := &link{g: t.g, peer: node, conn: conn}
-	critical, err := conn.AcceptStream(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l.streams[classCritical] = critical
-	critical.SetPriority(urgency[classCritical], false)
-	if err := t.readHello(critical, &state, node); err != nil {
-		return nil, err
-	}
-	if err := t.writeHello(critical, &state, node); err != nil {
-		return nil, err
-	}
-	for c := classRealtime; c < classes; c++ {
-		if l.streams[c], err = conn.AcceptStream(ctx); err != nil {
-			return nil, err
-		}
-		l.streams[c].SetPriority(urgency[c], false)
-	}
-	return l, nil
 }
 
 // dial keeps a connection to a peer until it is dead or the group is closed.
@@ -305,7 +313,7 @@ func (t *transport) dial(node core.NodeID) {
 		} else {
 			text := err.Error()
 			t.peers[node].fault.Store(&text)
-			t.complain("cannot connect", "peer", t.g.cfg.Members[node].ID, "err", err)
+			t.complain("cannot connect", t.g.cfg.Members[node].ID, "", err)
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -365,10 +373,10 @@ func (t *transport) greet(ctx context.Context, conn *quic.Conn, node core.NodeID
 		l.streams[c] = s
 	}
 	critical := l.streams[classCritical]
-	if err := t.writeHello(critical, &state, node); err != nil {
+	if err := t.writeHello(ctx, critical, &state, node); err != nil {
 		return nil, err
 	}
-	if err := t.readHello(critical, &state, node); err != nil {
+	if err := t.readHello(ctx, critical, &state, node); err != nil {
 		return nil, err
 	}
 	opening, err := t.g.codec.frame(nil, &packet{Control: controlOpen})
@@ -388,7 +396,7 @@ func binding(state *tls.ConnectionState, from core.NodeID) ([]byte, error) {
 	return state.ExportKeyingMaterial("EXPORTER-nexarsim-hello", []byte{byte(from), byte(from >> 8)}, bindingLen)
 }
 
-func (t *transport) writeHello(s *quic.Stream, state *tls.ConnectionState, to core.NodeID) error {
+func (t *transport) writeHello(ctx context.Context, s *quic.Stream, state *tls.ConnectionState, to core.NodeID) error {
 	bound, err := binding(state, t.g.self)
 	if err != nil {
 		return err
@@ -401,7 +409,7 @@ func (t *transport) writeHello(s *quic.Stream, state *tls.ConnectionState, to co
 	if err != nil {
 		return err
 	}
-	if err := s.SetWriteDeadline(time.Now().Add(helloTime)); err != nil {
+	if err := s.SetWriteDeadline(deadline(ctx)); err != nil {
 		return err
 	}
 	if _, err := s.Write(frame); err != nil {
@@ -410,8 +418,8 @@ func (t *transport) writeHello(s *quic.Stream, state *tls.ConnectionState, to co
 	return s.SetWriteDeadline(time.Time{})
 }
 
-func (t *transport) readHello(s *quic.Stream, state *tls.ConnectionState, from core.NodeID) error {
-	if err := s.SetReadDeadline(time.Now().Add(helloTime)); err != nil {
+func (t *transport) readHello(ctx context.Context, s *quic.Stream, state *tls.ConnectionState, from core.NodeID) error {
+	if err := s.SetReadDeadline(deadline(ctx)); err != nil {
 		return err
 	}
 	var buf []byte
@@ -429,17 +437,13 @@ func (t *transport) readHello(s *quic.Stream, state *tls.ConnectionState, from c
 	return s.SetReadDeadline(time.Time{})
 }
 
-// errRefused is why a peer that speaks the protocol may not take part. It is told to the peer.
-type errRefused struct{ msg string }
-
-func (e *errRefused) Error() string { return "hello: " + e.msg }
-
-func refusalText(err error) string {
-	var refused *errRefused
-	if errors.As(err, &refused) {
-		return refused.msg
+// deadline is when all of a peer's proof has to be there, in however many parts it comes.
+func deadline(ctx context.Context) time.Time {
+	end, ok := ctx.Deadline()
+	if !ok {
+		panic("realnet: a hello without a deadline")
 	}
-	return ""
+	return end
 }
 
 // judge holds a hello to what this member knows.
@@ -451,20 +455,20 @@ func (t *transport) judge(h *hello, state *tls.ConnectionState, from core.NodeID
 	p := &t.peers[from]
 	switch {
 	case h.Version != version:
-		return &errRefused{fmt.Sprintf("version %d: expected %d", h.Version, version)}
+		return refusal("hello: version %d: expected %d", h.Version, version)
 	case h.Group != t.g.cfg.commID():
-		return &errRefused{"another group: the members or their order differ"}
+		return refusal("hello: another group: the members or their order differ")
 	case h.Config != t.g.cfg.fingerprint():
-		return &errRefused{"another configuration: policy, rule or durations differ"}
+		return refusal("hello: another configuration: policy, rule or durations differ")
 	case h.From != uint32(from) || h.To != uint32(t.g.self):
-		return &errRefused{fmt.Sprintf("from node %d to node %d: expected %d to %d", h.From, h.To, from, t.g.self)}
+		return refusal("hello: from node %d to node %d: expected %d to %d", h.From, h.To, from, t.g.self)
 	case string(h.Binding) != string(bound):
-		return &errRefused{"made for another connection"}
+		return refusal("hello: made for another connection")
 	case len(h.Token) != tokenLen || h.Incarnation == 0:
-		return &errRefused{"incomplete"}
+		return refusal("hello: incomplete")
 	}
 	if !p.incarnation.CompareAndSwap(0, h.Incarnation) && p.incarnation.Load() != h.Incarnation {
-		return &errRefused{"the process was started again: a member that has forgotten its promises is no member"}
+		return refusal("hello: the process was started again: a member that has forgotten its promises is no member")
 	}
 	p.theirs.Store(&watchPost{h.Port, h.Token})
 	return nil

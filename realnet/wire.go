@@ -99,11 +99,16 @@ func (c *codec) frame(buf []byte, v any) ([]byte, error) {
 }
 
 // errWire is what a peer sent that no member of this version sends.
-type errWire struct{ msg string }
+type errWire struct {
+	form string // its kind
+	msg  string
+}
 
 func (e *errWire) Error() string { return "wire: " + e.msg }
 
-func wireError(format string, args ...any) error { return &errWire{fmt.Sprintf(format, args...)} }
+func wireError(format string, args ...any) error {
+	return &errWire{format, fmt.Sprintf(format, args...)}
+}
 
 // readFrame reads one frame into buf and gives its content, which is good until the next call.
 func readFrame(r io.Reader, buf *[]byte) ([]byte, error) {

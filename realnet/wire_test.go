@@ -254,3 +254,29 @@ func holdCanonical(t *testing.T, c *codec, content []byte, v any) {
 		t.Errorf("taken: %x, and encoded again: %x (%v)", content, again, err)
 	}
 }
+
+// FuzzWitness: of all that can be said to the witness socket only what a member says with its own token is taken.
+func FuzzWitness(f *testing.F) {
+	said := func(node byte, token byte) []byte {
+		return append(append(witnessMagic[:len(witnessMagic):len(witnessMagic)], 0, 0, 0, node), bytes.Repeat([]byte{token}, tokenLen)...)
+	}
+	t := &transport{g: &Group{self: 1}, peers: make([]peer, 4)}
+	for i := range t.peers {
+		copy(t.peers[i].token[:], bytes.Repeat([]byte{byte(i)}, tokenLen))
+	}
+	for _, i := range []int{0, 1, 2} { // node 3 has not said hello
+		t.peers[i].theirs.Store(&watchPost{})
+	}
+	for node := range byte(5) {
+		f.Add(said(node, node))
+	}
+	f.Add(said(2, 1))
+	f.Fuzz(func(tt *testing.T, data []byte) {
+		var text [witnessHelloLen]byte
+		copy(text[:], data)
+		node, err := t.judgeWitness(&text)
+		if right := bytes.Equal(text[:], said(2, 2)); right != (err == nil) || right && node != 2 {
+			tt.Errorf("%x is taken for node %d, %v: expected that of node 2 with its token only", text, node, err)
+		}
+	})
+}

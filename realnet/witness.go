@@ -28,15 +28,34 @@ const (
 	witnessTries    = 5
 )
 
-// openWitness makes the socket, beside the one of QUIC.
+// openWitness makes the socket, beside the one of QUIC. It asks for no certificate, so where only peers on this machine are
+// witnesses nobody else can reach it.
 func (t *transport) openWitness() error {
 	local, ok := t.socket.LocalAddr().(*net.UDPAddr)
-	if !ok || t.g.cfg.Witness == WitnessNone || t.g.cfg.Witness == WitnessLocal && !local.IP.IsLoopback() && !local.IP.IsUnspecified() {
+	if !ok || t.g.cfg.Witness == WitnessNone {
 		return nil
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(local.IP.String(), "0"))
+	ip := local.IP
+	if t.g.cfg.Witness == WitnessLocal {
+		if ip.IsUnspecified() {
+			ip = t.ownAddress()
+		}
+		if !ip.IsLoopback() {
+			return nil
+		}
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(ip.String(), "0"))
 	t.witness = l
 	return err
+}
+
+// ownAddress is where the members dial this one.
+func (t *transport) ownAddress() net.IP {
+	addr, err := net.ResolveUDPAddr("udp", t.g.cfg.Members[t.g.self].Address)
+	if err != nil {
+		return net.IPv4(127, 0, 0, 1)
+	}
+	return addr.IP
 }
 
 func (t *transport) witnessPort() uint16 {
@@ -68,7 +87,7 @@ func (t *transport) watch(node core.NodeID) {
 			t.keep(conn, node)
 			return
 		}
-		t.complain("no witness connection", "peer", t.g.cfg.Members[node].ID, "err", err)
+		t.complain("no witness connection", t.g.cfg.Members[node].ID, "", err)
 		timer := time.NewTimer(redialMax)
 		select {
 		case <-timer.C:
@@ -136,21 +155,16 @@ func (t *transport) listenWitness() {
 			time.Sleep(redialMin) // no descriptor is free: the next accept would fail at once as well
 			continue
 		}
-		select {
-		case t.pending <- struct{}{}:
-			t.g.goDo(func() { t.takeWitness(conn) })
-		default:
-			t.complain("too many connections that prove nothing")
-			conn.Close()
-		}
+		t.g.goDo(func() { t.takeWitness(conn) })
 	}
 }
 
 func (t *transport) takeWitness(conn net.Conn) {
-	node, err := t.knowWitness(conn)
-	<-t.pending
+	node, sent, err := t.receiveWitness(conn)
 	if err != nil {
-		t.complain("witness connection refused", "from", hostOf(conn.RemoteAddr()), "err", err)
+		if !sent {
+			t.complain("witness connection refused", "", hostOf(conn.RemoteAddr()), err)
+		}
 		conn.Close()
 		return
 	}
@@ -165,10 +179,37 @@ func (t *transport) takeWitness(conn net.Conn) {
 	t.keep(conn, node)
 }
 
-// knowWitness does the accepting side up to its own token.
-func (t *transport) knowWitness(conn net.Conn) (core.NodeID, error) {
+// receiveWitness does the accepting side up to its own token. Nobody takes the place of a connection that has shown a
+// token: closing it later might be a death to the peer.
+func (t *transport) receiveWitness(conn net.Conn) (node core.NodeID, sent bool, err error) {
+	me, full := t.strangers.enter(func() { _ = conn.Close() })
+	if full {
+		t.complain("witness connection refused", "", hostOf(conn.RemoteAddr()), errBusy)
+	}
 	stop := context.AfterFunc(t.g.ctx, func() { _ = conn.Close() })
 	defer stop()
+	node, err = t.knowWitness(conn)
+	if sent = t.strangers.leave(me); sent && err == nil {
+		err = errBusy
+	}
+	if err != nil {
+		return core.NoNode, sent, err
+	}
+	p := &t.peers[node]
+	if !p.watched.CompareAndSwap(false, true) {
+		return core.NoNode, false, refusal("there is a witness connection already")
+	}
+	if _, err = conn.Write(p.theirs.Load().token); err == nil {
+		err = conn.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		p.watched.Store(false)
+	}
+	return node, false, err
+}
+
+// knowWitness reads whose connection it is.
+func (t *transport) knowWitness(conn net.Conn) (core.NodeID, error) {
 	if err := conn.SetDeadline(time.Now().Add(helloTime)); err != nil {
 		return core.NoNode, err
 	}
@@ -176,20 +217,20 @@ func (t *transport) knowWitness(conn net.Conn) (core.NodeID, error) {
 	if _, err := io.ReadFull(conn, text[:]); err != nil {
 		return core.NoNode, err
 	}
+	return t.judgeWitness(&text)
+}
+
+// judgeWitness holds what a witness connection says first to what this member has told its peers.
+func (t *transport) judgeWitness(text *[witnessHelloLen]byte) (core.NodeID, error) {
 	node := core.NodeID(binary.BigEndian.Uint32(text[4:]))
 	if [4]byte(text[:4]) != witnessMagic || node <= t.g.self || int(node) >= len(t.peers) {
-		return core.NoNode, errors.New("no member's")
+		return core.NoNode, refusal("no member's")
 	}
 	p := &t.peers[node]
-	post := p.theirs.Load()
-	if subtle.ConstantTimeCompare(text[8:], p.token[:]) != 1 || post == nil || !p.watched.CompareAndSwap(false, true) {
-		return core.NoNode, errors.New("it does not show the token")
+	if subtle.ConstantTimeCompare(text[8:], p.token[:]) != 1 || p.theirs.Load() == nil {
+		return core.NoNode, refusal("it does not show the token")
 	}
-	if _, err := conn.Write(post.token); err != nil {
-		p.watched.Store(false)
-		return core.NoNode, err
-	}
-	return node, conn.SetDeadline(time.Time{})
+	return node, nil
 }
 
 // keep watches until the peer's process dies or this group is closed.
@@ -201,13 +242,13 @@ func (t *transport) keep(conn net.Conn, node core.NodeID) {
 	switch {
 	case t.g.ctx.Err() != nil:
 	case n > 0:
-		t.complain("a witness connection is not idle", "peer", t.g.cfg.Members[node].ID)
+		t.complain("a witness connection is not idle", t.g.cfg.Members[node].ID, "", nil)
 		<-t.g.ctx.Done() // it stays open: closing it would be this side's death
 	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
 		t.g.log.Info("process death witnessed", "peer", t.g.cfg.Members[node].ID)
 		_ = t.g.post(mail{kind: mailDead, peer: node}) // after Close nobody wants to know
 	default:
-		t.complain("a witness connection was lost", "peer", t.g.cfg.Members[node].ID, "err", err)
+		t.complain("a witness connection was lost", t.g.cfg.Members[node].ID, "", err)
 	}
 	if t.g.ctx.Err() == nil && n == 0 {
 		_ = conn.Close()

@@ -21,6 +21,7 @@ const (
 	domainRandom
 	domainRing // how all-reduces go
 	domainLoad // when a worker begins, what it asks for, and where
+	domainTalk // what applications say to each other
 )
 
 // choiceKey is the key of a choice that is not about a packet.

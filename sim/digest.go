@@ -62,12 +62,38 @@ func (d *digest) set(s core.NodeSet) {
 
 // message adds all that a message says.
 func (d *digest) message(m *core.Message) {
+	const most = 8 * 8 // bytes of the short messages, which nearly all are
+	if d.log == nil && len(d.buf)-d.n > most && len(m.Body) <= 8 && m.Set.Empty() {
+		d.short(m)
+		return
+	}
 	d.word(uint64(m.Kind)<<32 | uint64(m.Epoch))
 	d.word(uint64(m.Ballot.Round)<<32 | uint64(uint32(m.Ballot.Coordinator)))
 	d.word(m.Num)
 	d.word(m.Group)
 	d.set(m.Set)
 	d.text(m.Body)
+}
+
+// short is message for one without a set and with at most one word of body, which has room in the block.
+func (d *digest) short(m *core.Message) {
+	b := d.buf[d.n:]
+	binary.LittleEndian.PutUint64(b, uint64(m.Kind)<<32|uint64(m.Epoch))
+	binary.LittleEndian.PutUint64(b[8:], uint64(m.Ballot.Round)<<32|uint64(uint32(m.Ballot.Coordinator)))
+	binary.LittleEndian.PutUint64(b[16:], m.Num)
+	binary.LittleEndian.PutUint64(b[24:], m.Group)
+	binary.LittleEndian.PutUint64(b[32:], 0)
+	binary.LittleEndian.PutUint64(b[40:], uint64(len(m.Body)))
+	d.n += 48
+	if len(m.Body) == 0 {
+		return
+	}
+	var w uint64
+	for i := range len(m.Body) {
+		w = w<<8 | uint64(m.Body[i])
+	}
+	binary.LittleEndian.PutUint64(b[48:], w)
+	d.n += 8
 }
 
 func (d *digest) sum() uint64 {

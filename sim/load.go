@@ -12,7 +12,7 @@ import (
 // without collectives is the same run with and without them in the program.
 func (s *Simulator) equip(make1 Constructor) Constructor {
 	s.ring = false
-	if !s.protocol.classic && needsCommunicator(s.sc) {
+	if !s.protocol.classic && (needsCommunicator(s.sc) || s.spec.Talk > 0) {
 		make1 = withCommunicator(make1, s.drawRingMin())
 	}
 	if w := s.sc.Workload; w != nil && w.Kind == "register" {
@@ -120,6 +120,10 @@ func (l *load) ended(id uint64) {
 // loadDue lets a worker call, if its call before has ended and there is time left for another: a call that nobody could
 // wait for decides nothing.
 func (s *Simulator) loadDue(e *entry) {
+	if e.a >= firstTalker {
+		s.talkDue(e)
+		return
+	}
 	i := int(e.a)
 	w, kind := &s.load.workers[i], s.sc.Workload.Kind
 	if n := &s.nodes[w.node]; kind != "register" && (n.down() || n.ended || s.postpone(w.node, e)) {

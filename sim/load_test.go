@@ -128,7 +128,7 @@ func TestMachinesAgreeOnKinds(t *testing.T) {
 		name := s.nodes[0].m.KindName(k)
 		names[name] = append(names[name], k)
 	}
-	if got := names["data"]; !slices.Equal(got, []core.Kind{comm.Data, comm.Store}) {
+	if got := names["data"]; !slices.Equal(got, []core.Kind{comm.Data, comm.Tagged, comm.Store}) {
 		t.Errorf("data is %v", got)
 	}
 	for name, kinds := range names {

@@ -101,7 +101,18 @@ func (s *Simulator) timerDue(e *entry) {
 	id, t := int(e.a), core.TimerID(e.b&(1<<timerBits-1))
 	n := &s.nodes[id]
 	tm := &n.timers[t]
-	if !tm.armed || tm.gen != e.b>>timerBits || n.down() || s.postpone(id, e) {
+	if tm.gen != e.b>>timerBits {
+		return
+	}
+	tm.queued = false
+	if !tm.armed || n.down() {
+		return
+	}
+	if tm.ord != e.ord {
+		s.queueTimer(id, t)
+		return
+	}
+	if s.postpone(id, e) {
 		return
 	}
 	tm.armed = false

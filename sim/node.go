@@ -29,11 +29,17 @@ type node struct {
 	busyBefore int // steps of the half interval before
 }
 
-// timer is one of a machine's timers. An entry of an older generation was replaced or cancelled.
+// timer is one of a machine's timers. An entry of an older generation was replaced or cancelled. One that is set for later
+// while it has an entry gets no other: the entry finds out when it comes up, and goes back with the place in the order that
+// the later setting had. So a queue does not fill with what machines set, cancel and set again.
 type timer struct {
-	at    core.Instant // the node's own time
-	gen   uint32
-	armed bool
+	at     core.Instant // the node's own time
+	due    int64        // which is this in the run
+	ord    uint64       // place in the order of the last setting
+	entry  int64        // when its entry comes up, if it is queued
+	gen    uint32
+	armed  bool
+	queued bool
 }
 
 const genMask = 1<<(32-timerBits) - 1
@@ -61,9 +67,18 @@ func (s *Simulator) setTimer(id int, t core.TimerID, at core.Instant) {
 	n := &s.nodes[id]
 	tm := &n.timers[t]
 	tm.at, tm.armed = at, true
+	tm.due, tm.ord = max(n.clock.global(at), s.now), s.queue.place(classTimer)
+	if tm.queued && tm.entry < tm.due {
+		return
+	}
 	tm.gen = (tm.gen + 1) & genMask
-	due := max(n.clock.global(at), s.now)
-	s.queue.push(due, classTimer, uint32(id), uint32(t)|tm.gen<<timerBits)
+	s.queueTimer(id, t)
+}
+
+func (s *Simulator) queueTimer(id int, t core.TimerID) {
+	tm := &s.nodes[id].timers[t]
+	tm.entry, tm.queued = tm.due, true
+	s.queue.insert(entry{at: tm.due, ord: tm.ord, a: uint32(id), b: uint32(t) | tm.gen<<timerBits})
 }
 
 func (s *Simulator) cancelTimer(id int, t core.TimerID) { s.nodes[id].timers[t].armed = false }

@@ -46,12 +46,21 @@ type queue struct {
 func (q *queue) reset() { q.heap, q.seq = q.heap[:0], 0 }
 
 func (q *queue) push(at int64, c class, a, b uint32) {
+	q.insert(entry{at: at, ord: q.place(c), a: a, b: b})
+}
+
+// place is the next entry's place in the order of its class.
+func (q *queue) place(c class) uint64 {
 	q.seq++
 	order := q.seq
 	if q.flips != 0 && q.flips>>c&1 != 0 {
 		order ^= 1<<classShift - 1
 	}
-	e := entry{at: at, ord: uint64(c)<<classShift | order, a: a, b: b}
+	return uint64(c)<<classShift | order
+}
+
+// insert takes an entry that has its place.
+func (q *queue) insert(e entry) {
 	q.heap = append(q.heap, e)
 	h := q.heap
 	i := len(h) - 1

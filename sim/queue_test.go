@@ -101,3 +101,65 @@ func TestClassesFit(t *testing.T) {
 		t.Errorf("class %d", e.class())
 	}
 }
+
+// TestTimersSetAgain: of the timers that are set, whichever is due first fires, of two at one instant the one that was set
+// first, however often others were set again or cancelled before.
+func TestTimersSetAgain(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		type setting struct {
+			at    core.Instant
+			order int
+		}
+		armed := map[core.TimerID]setting{}
+		fired, order := 0, 0
+		experiment(t, 1, "", func(_ *probe, now core.Instant, in *core.Input, out *core.Effects) {
+			if in.Kind == core.InTimer {
+				mine, is := armed[in.Timer]
+				if !is || mine.at != now {
+					rt.Fatalf("timer %d at %d: set is %+v, %t", in.Timer, now, mine, is)
+				}
+				for id, o := range armed {
+					if o.at < mine.at || o.at == mine.at && o.order < mine.order {
+						rt.Fatalf("timer %d of %+v fired before timer %d of %+v", in.Timer, mine, id, o)
+					}
+				}
+				delete(armed, in.Timer)
+				fired++
+			}
+			if fired > 100 {
+				return
+			}
+			for range rapid.IntRange(1, 8).Draw(rt, "acts") {
+				id := core.TimerID(rapid.IntRange(0, core.MaxTimers-1).Draw(rt, "timer"))
+				if rapid.IntRange(0, 3).Draw(rt, "cancel") == 0 {
+					out.CancelTimer(id)
+					delete(armed, id)
+					continue
+				}
+				order++
+				armed[id] = setting{now + core.Instant(rapid.IntRange(0, 30).Draw(rt, "wait")), order}
+				out.SetTimer(id, armed[id].at)
+			}
+		})
+		if len(armed) > 0 {
+			rt.Errorf("%d timers never fired", len(armed))
+		}
+	})
+}
+
+// TestQueueOfSetAgain: a timer that is set for later and later has one entry.
+func TestQueueOfSetAgain(t *testing.T) {
+	l := experiment(t, 1, "", func(_ *probe, now core.Instant, in *core.Input, out *core.Effects) {
+		if in.Kind == core.InStart {
+			for i := range core.Instant(100) {
+				out.SetTimer(1, now+2000+i)
+				out.CancelTimer(1)
+				out.SetTimer(1, now+2000+i)
+			}
+		}
+	})
+	if n := cap(l.sim.queue.heap); n > 16 {
+		t.Errorf("room for %d entries, want next to none", n)
+	}
+	l.wantAll(t, "2.099µs 0 timer 1")
+}

@@ -41,6 +41,7 @@ type Simulator struct {
 	acts     []act
 	watch    watch
 	load     load
+	talk     talk
 	ring     bool // all-reduces go round the ring
 
 	in      core.Input
@@ -103,6 +104,9 @@ func (s *Simulator) prepare(spec Spec) error {
 	default:
 		return errUnknown(s.spec.Protocol)
 	}
+	if spec.Talk > 0 && s.protocol.classic {
+		return fmt.Errorf("run %s: protocol %s has no communicator to talk on: expected quorum or fail-stop", s.sc.Name, s.spec.Protocol)
+	}
 	cfg, err := config(s.sc)
 	if err != nil {
 		return err
@@ -122,6 +126,7 @@ func (s *Simulator) prepare(spec Spec) error {
 	s.makeNetwork()
 	s.plan()
 	s.planLoad()
+	s.planTalk()
 	if s.choices = spec.choices; s.choices != nil {
 		if err := s.choices.bind(s); err != nil {
 			return err

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
@@ -25,6 +26,10 @@ type Spec struct {
 	Observe func(*trace.Event)
 	// Inputs adds a line for each input of each node.
 	Inputs bool
+
+	// Talk, if not 0, is how often the application of each node sends something to another, or receives something. No
+	// scenario asks for it and no capsule keeps it. The protocols quorum and fail-stop have it.
+	Talk time.Duration
 
 	// Log, if set, takes a fingerprint of each step.
 	Log *StepLog

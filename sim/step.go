@@ -98,6 +98,10 @@ func (s *Simulator) markStep(id int, in *core.Input) {
 		if in.Call == core.CallAllReduce || in.Value != 0 {
 			s.digest.word(uint64(in.Value))
 		}
+		if in.Call == core.CallSend || in.Call == core.CallReceive {
+			s.digest.word(in.Comm)
+			s.digest.text(in.Body)
+		}
 	}
 }
 
@@ -237,6 +241,7 @@ func (s *Simulator) performRare(id int, n *node, e *core.Effect, out *core.Effec
 		s.digest.text(d.Err)
 		s.rec.Done(s.now, id, d, n.epoch, s.cause)
 		s.load.ended(d.ID)
+		s.talk.ended(id, d)
 	case core.OutPanic:
 		s.panicked(id, out.Text(e))
 	case core.OutEnd:

@@ -253,3 +253,32 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%.0f allocations for each run of W(8), want at most 150", got)
 	}
 }
+
+// TestRingAllocatesPerCall: what a run of all-reduces round the ring allocates is for its calls, and not for the segments
+// of each: four times the members, so four times the segments of a call, cost a call nothing more.
+func TestRingAllocatesPerCall(t *testing.T) {
+	perCall := func(world int) float64 {
+		s := New()
+		sc := probing(t, world, "workload: {allreduce: {every: 1s}}\nduration: 60s\nsettle: 10s\n")
+		seed := uint64(1)
+		for s.ring = false; !s.ring; seed++ {
+			s.dice.reset(seed + 1)
+			s.ring = s.dice.Decide(choiceKey(domainRing, 0, 0), 0, 2) != 0
+		}
+		calls := uint64(0)
+		run := func() {
+			res, err := s.Run(Spec{Scenario: sc, Protocol: "quorum", Seed: seed})
+			if err != nil || len(res.Verdict.Violations) != 0 {
+				t.Fatal(err, res)
+			}
+			calls = s.load.calls - loadCalls
+		}
+		run()
+		return testing.AllocsPerRun(3, run) / float64(calls)
+	}
+	few, many := perCall(8), perCall(32)
+	t.Logf("%.1f allocations for each call of 14 segments, %.1f for each of 62", few, many)
+	if many > few+2 { // a slab of segments is one for some hundreds of them, a node's views and sets are more for a larger world
+		t.Errorf("%.1f allocations for each call of 14 segments, but %.1f for each of 62", few, many)
+	}
+}

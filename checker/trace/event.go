@@ -140,7 +140,7 @@ type Notice struct {
 
 // Operation is the beginning or the end of a call of the application.
 type Operation struct {
-	Op    string // "split", "barrier", "allreduce", "write", "read"
+	Op    string // "split", "barrier", "allreduce", "write", "read", "send", "receive"
 	Phase string // "start", "end"
 	N     uint64 // the node's calls of this operation, from 1: the same on both lines
 	Value string // JSON of the value, empty for none; "allreduce": a string of decimal digits, what is brought and what comes of it

@@ -117,7 +117,7 @@ func TestMalformed(t *testing.T) {
 		{"why", after(`{"seq":1,"t":1,"node":0,"ev":"end","why":"evict"}`), `f.jsonl:2: why: expected "shutdown", "evicted", "aborted" or "error", found "evict"`, `did you mean "evicted"?`},
 		{"app", after(`{"seq":1,"t":1,"ev":"app","app":{"recovr":[0]}}`), `f.jsonl:2: app.recovr: unknown field`, `did you mean "recover"?`},
 		{"app twice", after(`{"seq":1,"t":1,"ev":"app","app":{"recover":[0],"split":[1]}}`), `f.jsonl:2: app: expected one operation with its nodes`, ""},
-		{"op", after(`{"seq":1,"t":1,"node":0,"ev":"call","op":"alreduce","phase":"start","n":1,"epoch":0}`), `f.jsonl:2: op: expected "split", "barrier", "allreduce", "write" or "read", found "alreduce"`, `did you mean "allreduce"?`},
+		{"op", after(`{"seq":1,"t":1,"node":0,"ev":"call","op":"alreduce","phase":"start","n":1,"epoch":0}`), `f.jsonl:2: op: expected "split", "barrier", "allreduce", "write", "read", "send" or "receive", found "alreduce"`, `did you mean "allreduce"?`},
 		{"phase", after(`{"seq":1,"t":1,"node":0,"ev":"call","op":"read","phase":"begin","n":1,"epoch":0}`), `f.jsonl:2: phase: expected "start" or "end", found "begin"`, ""},
 		{"value deep", after(`{"seq":1,"t":1,"node":0,"ev":"call","op":"read","phase":"end","n":1,"epoch":0,"value":` + deep(101) + `}`), "f.jsonl:2: value: nested more than 100 deep", ""},
 		{"violation", after(`{"ev":"verdict","violations":[{"property":"ranks","t":1,"nodes":[4],"why":""}],"digest":"","steps":0,"installs":0}`), "f.jsonl:2: violations[0].nodes: node 4 does not exist", ""},

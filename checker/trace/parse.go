@@ -6,7 +6,7 @@ import "slices"
 var (
 	noticeKinds = []string{"recovered", "failure-detected", "evicted", "quorum-lost", "aborted"}
 	endWhys     = []string{"shutdown", "evicted", "aborted", "error"}
-	callOps     = []string{"split", "barrier", "allreduce", "write", "read"}
+	callOps     = []string{"split", "barrier", "allreduce", "write", "read", "send", "receive"}
 	callPhases  = []string{"start", "end"}
 	appOps      = []string{"split", "barrier", "allreduce", "shutdown", "recover"}
 	sources     = []string{"sim", "quic"}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -128,11 +129,9 @@ func readMember(name string) (realnet.Config, error) {
 	if err != nil {
 		return realnet.Config{}, fileError(name, err)
 	}
-	dec := json.NewDecoder(strings.NewReader(string(text)))
-	dec.DisallowUnknownFields()
-	var m memberFile
-	if err := dec.Decode(&m); err != nil {
-		return realnet.Config{}, usage("nexarsim node -h tells what stands in it", "%s: %s", name, err)
+	m, err := parseMember(name, text)
+	if err != nil {
+		return realnet.Config{}, err
 	}
 	beside := func(file string) string {
 		if filepath.IsAbs(file) {
@@ -145,6 +144,24 @@ func readMember(name string) (realnet.Config, error) {
 		return realnet.Config{}, usage("", "%s: %s", name, err)
 	}
 	return realnet.Config{Self: m.Self, Members: m.Members, Listen: m.Listen, Credentials: creds}, nil
+}
+
+// parseMember reads what describes a member. Without each of the three files there is no member: nothing listens, on whatever
+// address, that cannot tell members from strangers.
+func parseMember(name string, text []byte) (*memberFile, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	var m memberFile
+	if err := dec.Decode(&m); err != nil {
+		return nil, usage("nexarsim node -h tells what stands in it", "%s: %s", name, err)
+	}
+	for _, f := range []struct{ field, file string }{{"certificate", m.Certificate}, {"key", m.Key}, {"authority", m.Authority}} {
+		if f.file == "" {
+			return nil, usage("nexarsim node --init makes these files for a new group",
+				"%s: %s: expected the name of a file: a member listens only with its certificate and the authority's", name, f.field)
+		}
+	}
+	return &m, nil
 }
 
 // takePart is a member until it is interrupted, or its part in the group ends.

@@ -20,13 +20,14 @@ type call struct {
 // offered tells whether a call is a communicator's.
 func offered(op core.CallOp) bool {
 	switch op {
-	case core.CallSplit, core.CallBarrier, core.CallAllReduce, core.CallBroadcast, core.CallAllGather, core.CallReduceScatter, core.CallAllToAll:
+	case core.CallSplit, core.CallBarrier, core.CallAllReduce, core.CallBroadcast, core.CallAllGather, core.CallReduceScatter, core.CallAllToAll,
+		core.CallSend, core.CallReceive:
 		return true
 	}
 	return false
 }
 
-// call takes a call of the application. It begins when those before it on the same communicator have ended.
+// call takes a call of the application. A collective begins when those before it on the same communicator have ended.
 func (k *Stack) call(now core.Instant, in *core.Input, out *core.Effects) {
 	c := call{op: in.Call, id: in.ID, comm: in.Comm, value: in.Value, body: in.Body}
 	if c.comm == 0 {
@@ -66,7 +67,7 @@ func (k *Stack) begin(now core.Instant, out *core.Effects) bool {
 	}
 	for i := range k.queue {
 		c := k.queue[i]
-		if on := k.find(c.comm); on != nil && !on.op.active {
+		if on := k.find(c.comm); on != nil && (!on.op.active || tagged(c.op)) {
 			k.queue = slices.Delete(k.queue, i, i+1)
 			k.start(now, on, &c, out)
 			return true
@@ -77,6 +78,10 @@ func (k *Stack) begin(now core.Instant, out *core.Effects) bool {
 
 // start begins an operation. What its arguments rule out is refused, and is no operation of the communicator.
 func (k *Stack) start(now core.Instant, on *communicator, c *call, out *core.Effects) {
+	if tagged(c.op) {
+		k.startTagged(now, on, c, out)
+		return
+	}
 	op := &on.op
 	err := errApart
 	if !on.broken {

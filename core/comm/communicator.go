@@ -21,6 +21,7 @@ type communicator struct {
 	prev   operation
 	failed [failedKept]uint32 // the operations given up last
 	fails  int
+	mail   mail
 	broken bool // members have called different things: no number means the same call to all any more
 }
 
@@ -33,6 +34,7 @@ func (c *communicator) reset(id uint64, members []core.NodeID, self core.NodeID)
 	c.rank = c.rankOf(self)
 	c.op.active, c.prev.valid, c.broken = false, false, false
 	c.failed, c.fails = [failedKept]uint32{}, 0
+	c.mail.reset()
 }
 
 func (c *communicator) rankOf(id core.NodeID) core.Rank {

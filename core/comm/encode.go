@@ -17,6 +17,7 @@ func (k *Stack) Clone() core.Machine {
 	for i := range c.comms {
 		c.comms[i].op.own()
 		c.comms[i].prev.own()
+		c.comms[i].mail.own()
 	}
 	return &c
 }
@@ -72,7 +73,7 @@ func (c *communicator) appendState(buf []byte, k *Stack) []byte {
 	for _, n := range kept {
 		buf = appendUint32(buf, n)
 	}
-	buf = append(buf, flag(c.op.active)|flag(c.prev.valid)<<1|flag(c.broken)<<2)
+	buf = append(buf, flag(c.op.active)|flag(c.prev.valid)<<1|flag(c.broken)<<2|flag(!c.mail.empty())<<3)
 	if c.op.active {
 		buf = c.op.appendState(buf)
 		if !k.cfg.ExternalDetector {
@@ -82,6 +83,9 @@ func (c *communicator) appendState(buf []byte, k *Stack) []byte {
 	}
 	if c.prev.valid {
 		buf = c.prev.appendState(buf)
+	}
+	if !c.mail.empty() {
+		buf = c.mail.appendState(buf, k)
 	}
 	return buf
 }

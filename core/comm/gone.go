@@ -55,7 +55,7 @@ func ViewGone(err string) (Gone, bool) {
 	}
 	g := Gone{MayHaveFinished: strings.HasSuffix(rest, goneMay)}
 	rest, fate, hasCall := strings.Cut(rest, "; the ")
-	for op := core.CallRecover; hasCall && op <= core.CallAllToAll; op++ {
+	for op := core.CallRecover; hasCall && op <= core.CallReceive; op++ {
 		if name := op.String(); fate == name+goneMay || fate == name+goneNowhere {
 			g.Call = op
 		}

@@ -1,6 +1,10 @@
 package comm
 
-import "nexarsim/core"
+import (
+	"slices"
+
+	"nexarsim/core"
+)
 
 // heldMessage is one that came too early: of a view that is not installed yet, of an operation that has not begun, or of
 // a later step.
@@ -39,8 +43,11 @@ func (k *Stack) deliver(now core.Instant, in *core.Input, out *core.Effects) {
 	}
 }
 
-// hold keeps a message whose time may come.
+// hold keeps a message whose time may come. One between ranks comes again and again until it is confirmed, and is kept once.
 func (k *Stack) hold(in *core.Input) {
+	if in.Msg.Kind == Tagged && slices.ContainsFunc(k.held, func(h heldMessage) bool { return h.from == in.From && sameTagged(&h.msg, &in.Msg) }) {
+		return
+	}
 	if len(k.held) >= heldPerMember*(k.world+1) {
 		k.counts.Full++
 		return
@@ -74,14 +81,14 @@ func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *c
 		k.counts.Stale++
 		return dropped
 	case m.Epoch > k.view.Epoch:
-		if m.Kind == Data {
+		if m.Kind == Data || m.Kind == Tagged {
 			return early
 		}
 		return dropped
 	}
 	c := k.find(m.Num)
 	if c == nil {
-		if m.Kind == Data && k.view.Rank(from) != core.NoRank {
+		if (m.Kind == Data || m.Kind == Tagged) && k.view.Rank(from) != core.NoRank {
 			return early // of a split whose end this node has not seen
 		}
 		return dropped
@@ -92,6 +99,8 @@ func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *c
 	rank := c.rankOf(from)
 	switch {
 	case rank == core.NoRank:
+	case m.Kind >= Tagged:
+		return k.takeTagged(now, c, rank, m, out)
 	case m.Kind == Want:
 		k.answer(c, rank, m, out)
 	case m.Kind == Failed:

@@ -37,7 +37,7 @@ type operation struct {
 func (k *Stack) advance(now core.Instant, c *communicator, out *core.Effects) {
 	op := &c.op
 	for n := op.plan.Steps(); op.step < n; op.step++ {
-		op.now = op.plan.Step(op.step)
+		op.plan.next(op.step, &op.now)
 		if op.now.To != core.NoRank && !op.sent {
 			op.remember()
 			k.send(c, op, op.step, &op.now, out)
@@ -90,9 +90,10 @@ func (o *operation) elements(step int, s Segment) []byte {
 
 // send sends the part of a step, for the first time or again.
 func (k *Stack) send(c *communicator, op *operation, step int, s *Step, out *core.Effects) {
-	m := k.message(Data, c, op.number, Part{op.call, s.SendLabel})
-	m.Body = k.text(op.elements(step, s.Send))
-	out.Send(c.members[s.To], &m)
+	out.Send(c.members[s.To], &core.Message{
+		Kind: Data, Group: k.group, Epoch: k.view.Epoch, Num: c.id, Body: k.text(op.elements(step, s.Send)),
+		Ballot: core.Ballot{Round: op.number, Coordinator: Part{op.call, s.SendLabel}.pack()},
+	})
 }
 
 func (k *Stack) message(kind core.Kind, c *communicator, number uint32, p Part) core.Message {
@@ -106,6 +107,7 @@ func (k *Stack) repeat(now core.Instant, out *core.Effects) {
 	for i := range k.comms {
 		c := &k.comms[i]
 		op := &c.op
+		k.repeatTagged(now, c, out)
 		if !op.active || op.repeatAt > now && !k.cfg.ExternalDetector {
 			continue
 		}
@@ -149,6 +151,7 @@ func (k *Stack) answer(c *communicator, to core.Rank, m *core.Message, out *core
 func (k *Stack) expire(now core.Instant, out *core.Effects) {
 	for i := range k.comms {
 		c := &k.comms[i]
+		k.expireTagged(now, c, out)
 		if c.op.active && c.op.deadline <= now {
 			s := &c.op.now
 			k.quit(c, fmt.Sprintf("not ended within %v: nothing came from rank %d in step %d of %d", k.patience(c.op.call), s.From, c.op.step+1, c.op.plan.Steps()), out)

@@ -126,6 +126,21 @@ func (p *Plan) Step(i int) Step {
 	return Step{To: core.NoRank, From: core.NoRank}
 }
 
+// next makes the step before the i-th one the i-th: what came round a ring is what goes on round it.
+func (p *Plan) next(i int, s *Step) {
+	if p.Algorithm != RingAllReduce || i == 0 {
+		*s = p.Step(i)
+		return
+	}
+	half := p.World - 1
+	share := int(p.Rank) - i - 1
+	if i >= half {
+		share = int(p.Rank) - (i - half)
+	}
+	s.Send, s.Receive, s.Combine = s.Receive, p.share(share), i < half
+	s.SendLabel, s.ReceiveLabel = i, i
+}
+
 // Synchronizes tells whether nobody can end the operation before every member has begun it.
 func (p *Plan) Synchronizes() bool { return p.Algorithm != BinomialTree }
 
@@ -151,6 +166,9 @@ func (p *Plan) part(rank int) Segment { return Segment{mod(rank, p.World) * p.Co
 // share is one of World nearly equal shares of Count elements.
 func (p *Plan) share(i int) Segment {
 	i = mod(i, p.World)
+	if p.Count == p.World {
+		return Segment{i, 1}
+	}
 	from, to := i*p.Count/p.World, (i+1)*p.Count/p.World
 	return Segment{from, to - from}
 }
@@ -326,6 +344,12 @@ func (p *Plan) receiving(from core.Rank, label int) (int, bool) {
 func rounds(n int) int { return bits.Len(uint(n - 1)) }
 
 func mod(a, n int) int {
+	if a < 0 {
+		a += n // a division costs more than all the rest of a step
+	}
+	if uint(a) < uint(n) {
+		return a
+	}
 	if a %= n; a < 0 {
 		a += n
 	}

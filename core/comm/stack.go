@@ -2,6 +2,7 @@ package comm
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -177,6 +178,7 @@ func (k *Stack) endAll(g Gone, out *core.Effects) {
 			g.Call, g.MayHaveFinished = op.call, op.plan.Shared(op.sends)
 			out.PutDone(core.Done{ID: op.id, Call: op.call, Err: g.Error()})
 		}
+		k.comms[i].endTagged(g, out)
 	}
 	for i := range k.queue {
 		c := &k.queue[i]
@@ -220,21 +222,15 @@ func (k *Stack) fire(now core.Instant, id core.TimerID, out *core.Effects) {
 
 // retime sets the timers to what the running operations wait for.
 func (k *Stack) retime(now core.Instant, out *core.Effects) {
-	var first [timerCount]core.Instant
-	active := false
+	first := [timerCount]core.Instant{never, never}
 	for i := range k.comms {
-		op := &k.comms[i].op
-		if !op.active {
-			continue
+		if op := &k.comms[i].op; op.active {
+			first[0], first[1] = min(first[0], op.repeatAt), min(first[1], op.deadline)
 		}
-		if !active {
-			first = [timerCount]core.Instant{op.repeatAt, op.deadline}
-		}
-		active = true
-		first[0], first[1] = min(first[0], op.repeatAt), min(first[1], op.deadline)
+		first[0], first[1] = k.comms[i].mail.due(first[0], first[1])
 	}
 	for i := range first {
-		set := k.armed>>i&1 != 0
+		active, set := first[i] != never, k.armed>>i&1 != 0
 		switch {
 		case !active && set:
 			k.armed &^= 1 << i
@@ -246,6 +242,9 @@ func (k *Stack) retime(now core.Instant, out *core.Effects) {
 		}
 	}
 }
+
+// never is when what nobody waits for is due.
+const never = core.Instant(math.MaxInt64)
 
 // text is a copy of some bytes that a message may point to for ever.
 func (k *Stack) text(b []byte) string {

@@ -338,3 +338,18 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestNextStep: the step after another is the plan's, however it was found.
+func TestNextStep(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := Plan{Algorithm: Algorithm(rapid.IntRange(1, int(PairwiseExchange)).Draw(t, "algorithm")), World: rapid.IntRange(1, 40).Draw(t, "world")}
+		p.Rank, p.Root = core.Rank(rapid.IntRange(0, p.World-1).Draw(t, "rank")), core.Rank(rapid.IntRange(0, p.World-1).Draw(t, "root"))
+		p.Count = rapid.SampledFrom([]int{0, 1, p.World, 3*p.World + 1}).Draw(t, "count")
+		var s Step
+		for i := range p.Steps() {
+			if p.next(i, &s); s != p.Step(i) {
+				t.Fatalf("%+v: step %d is %+v after the one before it, want %+v", p, i, s, p.Step(i))
+			}
+		}
+	})
+}

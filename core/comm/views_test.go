@@ -403,7 +403,7 @@ func wild(w *world) core.Input {
 	r := w.r
 	n := len(w.machines)
 	in := core.Input{
-		Kind: core.InputKind(1 + r.IntN(int(core.InShutdown))), Timer: core.TimerID(r.IntN(core.MaxTimers)), Call: core.CallOp(r.IntN(int(core.CallAllToAll) + 2)),
+		Kind: core.InputKind(1 + r.IntN(int(core.InShutdown))), Timer: core.TimerID(r.IntN(core.MaxTimers)), Call: core.CallOp(r.IntN(int(core.CallReceive) + 2)),
 		ID: r.Uint64N(9), From: core.NodeID(r.IntN(n+2) - 1), Peer: core.NodeID(r.IntN(n)), Value: r.Int64N(9) - 4,
 	}
 	if r.IntN(2) == 0 {
@@ -415,6 +415,9 @@ func wild(w *world) core.Input {
 	}
 	if r.IntN(2) == 0 {
 		in.Body = Request{Type: Type(1 + r.IntN(4)), Reduce: Reduce(1 + r.IntN(4)), Root: r.IntN(n), Elements: make([]byte, 8*n*r.IntN(3))}.Encode()
+	}
+	if r.IntN(3) == 0 {
+		in.Body = core.Envelope{From: core.Rank(r.IntN(n+1) - 1), To: core.Rank(r.IntN(n)), Tag: int32(r.IntN(3)), Data: in.Body}.Encode()
 	}
 	if len(w.last) > 0 && r.IntN(2) == 0 {
 		in.Kind, in.Msg = core.InDeliver, w.last[r.IntN(len(w.last))]

@@ -37,6 +37,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	case "floor":
+		if err := floorProcess(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	case "launcher":
 		launch()
 	}
@@ -80,7 +86,7 @@ func leftovers() error {
 const (
 	dozeFlag  = "NEXARSIM_TEST_DOZE"
 	dozeAfter = time.Second
-	dozeFor   = 7500 * time.Millisecond
+	dozeFor   = 10 * time.Second
 )
 
 // doze has this process stopped for a while by somebody whom the launcher knows nothing of, as a busy machine does it.

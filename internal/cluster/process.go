@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -96,6 +97,7 @@ func start(spec *Spec, node int, all chan<- news) (*process, error) {
 	p.stderr.also = spec.Logs
 	p.cmd = exec.Command(spec.Command[0], spec.Command[1:]...)
 	p.cmd.Env = append(p.cmd.Environ(), "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING=true")
+	p.cmd.Env = append(p.cmd.Env, share(spec.Plan.World)...)
 	p.cmd.Env = append(p.cmd.Env, spec.Env...)
 	p.cmd.Stderr = &p.stderr
 	p.cmd.SysProcAttr = attributes()
@@ -113,6 +115,18 @@ func start(spec *Spec, node int, all chan<- news) (*process, error) {
 	}
 	go p.listen(out, all)
 	return p, nil
+}
+
+// crowd is how many members a processor has before each is given one processor at most. Go's scheduler wakes a second thread
+// for each message, in case there is more to do; in a crowd that takes a third of the processors' time from the others.
+const crowd = 4
+
+// share is added to a member's environment.
+func share(world int) []string {
+	if _, set := os.LookupEnv("GOMAXPROCS"); set || world <= crowd*runtime.NumCPU() {
+		return nil
+	}
+	return []string{"GOMAXPROCS=1"}
 }
 
 // listen passes on what the process reports, and its exit.

@@ -202,7 +202,7 @@ config: {heartbeat_interval: 50ms, heartbeat_timeout: 500ms, recovery_timeout: 5
 duration: 1s
 settle: 12s
 faults:
-  - {at: 2s, crash: [3]}
+  - {at: 4s, crash: [3]}
 `, 0, "quorum", 1)
 	r.passes(t)
 	if r.res.Stalls < 3 || r.res.Longest < dozeFor/2 {
@@ -218,7 +218,7 @@ faults:
 	}
 	var ev trace.Event
 	for err = d.Next(&ev); err == nil; err = d.Next(&ev) {
-		if ev.Kind != trace.Pause && ev.Kind != trace.Resume {
+		if !r.res.Machine(&ev) {
 			j.Observe(&ev)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"nexarsim/checker/trace"
 	"nexarsim/internal/conform"
@@ -179,5 +180,30 @@ func TestNothingToFeed(t *testing.T) {
 	h.Protocol, h.Config = "quorum", []byte(`{"policy":"none"}`)
 	if _, err := conform.New(h); err == nil {
 		t.Error("a policy that does not exist: expected an error")
+	}
+}
+
+// TestMoreOnTop: a run whose applications talk has a communicator that no scenario says, and is not fed again; the same run
+// without it is.
+func TestMoreOnTop(t *testing.T) {
+	sc, _ := scenarios.Builtin("leader-dies")
+	for _, talk := range []time.Duration{0, 500 * time.Millisecond} {
+		var c *conform.Checker
+		_, err := sim.New().Run(sim.Spec{
+			Scenario: sc, Protocol: "quorum", Seed: 1, Inputs: true, Talk: talk,
+			Header: func(h *trace.Header) {
+				var err error
+				if c, err = conform.New(h); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Observe: func(ev *trace.Event) { c.Observe(ev) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := c.Finish(); len(found) != 0 || (c.Inputs() == 0) != (talk > 0) {
+			t.Errorf("talk %v: %d inputs fed, %v", talk, c.Inputs(), found)
+		}
 	}
 }

@@ -149,6 +149,10 @@ func (c *clusterPart) outcome(r *realRun, keep *Shelf) Outcome {
 	for _, text := range r.verdict.Malformed {
 		o.Findings = append(o.Findings, Finding{Code: report.Harness, Why: c.About() + ": the record contradicts itself: " + text})
 	}
+	if r.machineAtFault() {
+		o.Cut = "undecided: " + r.res.Doubt + "; fail-stop assumes that this never happens, and the machine made it happen"
+		r.verdict.Violations = nil
+	}
 	seen := map[string]bool{}
 	for i := range r.verdict.Violations {
 		v := &r.verdict.Violations[i]
@@ -161,11 +165,17 @@ func (c *clusterPart) outcome(r *realRun, keep *Shelf) Outcome {
 			o.Findings = append(o.Findings, f)
 		}
 	}
+	for _, v := range r.res.Closings {
+		if v.Owed && !v.Right {
+			why := fmt.Sprintf("%s, at the end: epoch %d of members %v does not compute: %s", c.About(), v.Epoch, v.Members, v.Why)
+			o.Findings = append(o.Findings, Finding{Property: checker.Collective, Code: report.Safety, Why: why, Command: clusterAgain})
+		}
+	}
 	var open []string
 	for _, u := range r.verdict.Undecided {
 		open = append(open, u.Property+": "+u.Why)
 	}
-	if len(open) > 0 {
+	if len(open) > 0 && o.Cut == "" {
 		o.Cut = "left open: " + strings.Join(open, "; ")
 	}
 	for _, text := range r.res.Unfired {
@@ -173,6 +183,12 @@ func (c *clusterPart) outcome(r *realRun, keep *Shelf) Outcome {
 	}
 	c.keep(r, &o, keep)
 	return o
+}
+
+// machineAtFault tells whether the machine was so busy that live members of a fail-stop group suspected each other: what
+// follows from that is held against nobody, and nothing was shown.
+func (r *realRun) machineAtFault() bool {
+	return r.plan.Protocol == "fail-stop" && r.res.Doubt != "" && r.plan.Accurate() && len(r.verdict.Violations) > 0
 }
 
 // keep writes the trace, if somebody wants it or if it shows something: it cannot be made again.
@@ -186,10 +202,11 @@ func (c *clusterPart) keep(r *realRun, o *Outcome, keep *Shelf) {
 	}
 	for i := range o.Findings {
 		f := &o.Findings[i]
+		f.File = name
 		if f.Command != "" {
-			continue
+			continue // the trace alone does not show it
 		}
-		f.File, f.Command = name, clusterAgain
+		f.Command = clusterAgain
 		if name != "" {
 			f.Command = "nexarsim check " + report.Quote(name)
 		}

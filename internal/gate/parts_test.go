@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nexarsim/checker"
+	"nexarsim/checker/trace"
 	"nexarsim/internal/cluster"
 	"nexarsim/internal/corpus"
 	"nexarsim/internal/report"
@@ -254,9 +255,31 @@ func TestClusterLeavesOpen(t *testing.T) {
 	if o := p.outcome(r, NewShelf("")); o.Cut != "left open: recovery: too late" || len(o.Findings) > 0 {
 		t.Errorf("cut %q, %+v", o.Cut, o.Findings)
 	}
+	r.verdict, r.res.Closings = checker.Verdict{}, []cluster.Closing{{Epoch: 1, Members: []int{0, 1}, Owed: true, Why: "node 1 had an error"}, {Epoch: 2}}
+	if o := p.outcome(r, NewShelf(t.TempDir())); len(o.Findings) != 1 || o.Findings[0].Property != "collective" || o.Findings[0].Command != "nexarsim validate cluster" {
+		t.Errorf("%+v", o.Findings)
+	}
+	r.res.Closings = nil
 	r.verdict = checker.Verdict{Malformed: []string{"a delivery that was never sent"}}
 	if o := p.outcome(r, NewShelf(t.TempDir())); len(o.Findings) != 1 || o.Findings[0].Code != report.Harness || !strings.HasPrefix(o.Findings[0].Command, "nexarsim check ") {
 		t.Errorf("%+v", o.Findings)
+	}
+}
+
+// TestMachineAtFault: fail-stop is not blamed where a live member was suspected that nothing in the run kept from being
+// heard; quorum is.
+func TestMachineAtFault(t *testing.T) {
+	for i, want := range []int{1, 0} { // of kill-cascade, quorum and fail-stop
+		p := clusters(Options{}, quickRuns, 1)[i].(*clusterPart)
+		plan, err := cluster.NewPlan(p.scenario, 0, p.protocol, p.seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &realRun{plan: plan, res: &cluster.Result{Doubt: "node 1 suspected node 2, which lived"}}
+		r.verdict.Violations = []trace.Violation{{Property: "agreement", Nodes: []int{1, 2}, Why: "so"}}
+		if o := p.outcome(r, NewShelf(t.TempDir())); len(o.Findings) != want || (o.Cut == "") != (want == 1) {
+			t.Errorf("%s: cut %q, %+v", p.protocol, o.Cut, o.Findings)
+		}
 	}
 }
 

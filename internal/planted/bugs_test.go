@@ -137,3 +137,48 @@ var commBugs = []bug{
 		old: "r.complete() && !r.missing()", new: "r.complete()",
 	},
 }
+
+// talkBugs are defects of the messages between ranks. No scenario file has a word for these messages: what finds them is
+// the test in which applications talk.
+var talkBugs = []bug{
+	{
+		name: "message-given-twice", property: "collective", file: "core/comm/tagged.go",
+		old: "	if n > last {\n", new: "	if n >= last {\n",
+	},
+	{
+		name: "messages-overtake", property: "collective", file: "core/comm/tagged.go",
+		old: "		k.forward(now, c, e.To, e.Tag, out)\n		return\n", new: "		if e.To == c.rank {\n			k.forward(now, c, e.To, e.Tag, out)\n			return\n		}\n		l := &c.mail.letters[len(c.mail.letters)-1]\n		l.sent, l.repeatAt = true, now+k.repeatWait(0)\n		k.post(c, l, out)\n		return\n",
+	},
+	{
+		name: "old-views-message-kept", property: "collective", file: "core/comm/tagged.go",
+		old: "m.letters[:0], m.waiting[:0], m.kept[:0]", new: "m.letters[:0], m.waiting[:0], m.kept",
+	},
+	{
+		name: "old-views-numbers-count", property: "collective", file: "core/comm/tagged.go",
+		old: "m.sent[:0], m.taken[:0], m.refused[:0]", new: "m.sent[:0], m.taken, m.refused[:0]",
+	},
+	{
+		name: "any-view-will-do", property: "isolation", file: "core/comm/held.go",
+		old: "	case m.Epoch < k.view.Epoch:\n		k.counts.Stale++\n		return dropped\n", new: "	case m.Epoch < k.view.Epoch && m.Kind == Tagged && k.view.Rank(from) != core.NoRank:\n		return k.takeTagged(now, &k.comms[0], k.comms[0].rankOf(from), m, out)\n	case m.Epoch < k.view.Epoch:\n		k.counts.Stale++\n		return dropped\n",
+	},
+	{
+		name: "any-tag-will-do", property: "collective", file: "core/comm/tagged.go",
+		old: "	return w.tag == tag && (", new: "	return (",
+	},
+	{
+		name: "receive-outlives-its-view", property: "collective", file: "core/comm/tagged.go",
+		old: "		out.PutDone(core.Done{ID: c.mail.waiting[i].id, Call: core.CallReceive, Err: g.Error()})\n", new: "		_ = i\n",
+	},
+	{
+		name: "lost-is-lost", property: "collective", file: "core/comm/tagged.go",
+		old: "		l.repeatAt = now + k.repeatWait(l.repeats)\n		k.post(c, l, out)\n", new: "		l.repeatAt = now + k.repeatWait(l.repeats)\n",
+	},
+	{
+		name: "bytes-of-another", property: "collective", file: "core/comm/tagged.go",
+		old: "	m.Body = l.data\n", new: "	m.Body = c.mail.letters[0].data\n",
+	},
+	{
+		name: "confirmed-and-not-taken", property: "collective", file: "core/comm/tagged.go",
+		old: "			c.refuse(from, tag, n)\n			return dropped\n", new: "			c.refuse(from, tag, n)\n			last = n\n			c.mail.taken = numbered(c.mail.taken, from, tag, n)\n",
+	},
+}

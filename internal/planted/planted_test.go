@@ -94,8 +94,59 @@ func follow(t *testing.T, program, dir string, args []string) runDocument {
 	return want
 }
 
+// TestPlantedTalk builds the test in which applications talk with a defect, and it must find it, call it by its property,
+// and show the same again.
+func TestPlantedTalk(t *testing.T) {
+	some := talkBugs
+	if testing.Short() {
+		some = some[:1]
+	}
+	for _, b := range some {
+		t.Run(b.name, func(t *testing.T) {
+			dir := t.TempDir()
+			program := filepath.Join(dir, "talk.test")
+			compile(t, "test", "-c", "-overlay", overlay(t, b, dir), "-o", program, "./sim")
+			var told [2][]string
+			for i := range told {
+				out := command(t, program, "-test.run=^TestTalk$")
+				if out.code != 1 {
+					t.Fatalf("exit %d, want 1\n%s%s", out.code, tail(out.stdout), out.stderr)
+				}
+				for _, line := range strings.Split(out.stdout, "\n") {
+					if _, what, ok := strings.Cut(line, " digest "); ok {
+						told[i] = append(told[i], what)
+					}
+				}
+			}
+			named := slices.ContainsFunc(told[0], func(line string) bool { return strings.Contains(line, ": "+b.property+" at ") })
+			if !named || !slices.Equal(told[0], told[1]) {
+				t.Errorf("want %s, twice the same:\n%s\nand again:\n%s", b.property, strings.Join(told[0], "\n"), strings.Join(told[1], "\n"))
+			}
+			t.Logf("%d findings told, the first: %s", len(told[0]), told[0][0])
+		})
+	}
+}
+
 // build makes the program with the defect in place of the source that it replaces.
 func build(t *testing.T, b bug, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "nexarsim")
+	compile(t, "build", "-overlay", overlay(t, b, dir), "-o", program, "./cmd/nexarsim")
+	return program
+}
+
+// compile runs the go command at the module's root.
+func compile(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build with the defect: %v\n%s", err, out)
+	}
+}
+
+// overlay writes the file that puts the defect in place of the source that it replaces.
+func overlay(t *testing.T, b bug, dir string) string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root, b.file))
 	if err != nil {
@@ -112,21 +163,15 @@ func build(t *testing.T, b bug, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay := filepath.Join(dir, "overlay.json")
+	name := filepath.Join(dir, "overlay.json")
 	text, err := json.Marshal(map[string]map[string]string{"Replace": {where: changed}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(overlay, text, 0o644); err != nil {
+	if err := os.WriteFile(name, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(dir, "nexarsim")
-	cmd := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/nexarsim")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build with the defect: %v\n%s", err, out)
-	}
-	return program
+	return name
 }
 
 type outcome struct {

@@ -21,15 +21,18 @@ type openCall struct {
 	id, n uint64
 	op    core.CallOp
 	line  uint64 // of its start; 0: it has none
+	comm  uint64 // as it named it
 	quiet bool   // it was made on another communicator than the view's
 	bytes bool   // what it works on are elements, not one number
 }
 
 // callOps bounds the numbers of calls.
-const callOps = int(core.CallRead) + 1
+const callOps = int(core.CallReceive) + 1
 
 // told tells whether a call has lines: those whose outcome some property judges.
-func told(op core.CallOp) bool { return op.Collective() || op == core.CallWrite || op == core.CallRead }
+func told(op core.CallOp) bool {
+	return op.Collective() || op >= core.CallWrite && op <= core.CallReceive
+}
 
 func (r *Recorder) caller(node int) *caller {
 	for len(r.calls) <= node {
@@ -68,12 +71,15 @@ func (r *Recorder) Call(t int64, node int, in *core.Input, epoch core.Epoch, cau
 		r.call.Value = quote(strconv.FormatInt(in.Value, 10))
 	}
 	elements := in.Body != "" && in.Call.Collective()
-	if elements {
+	switch {
+	case elements:
 		r.call.Value = quote(brief(in.Body))
+	case in.Call == core.CallSend || in.Call == core.CallReceive:
+		r.call.Value = envelopeText(in.Call, in.Comm, in.Body, false)
 	}
 	r.ev.Call = &r.call
 	line := r.emit(t, node, trace.Call, cause)
-	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line, bytes: elements})
+	c.open = append(c.open, openCall{id: in.ID, n: *n, op: in.Call, line: line, comm: in.Comm, bytes: elements})
 	return line
 }
 
@@ -95,6 +101,8 @@ func (r *Recorder) Done(t int64, node int, d *core.Done, epoch core.Epoch, cause
 	switch {
 	case o.bytes && d.Err == "":
 		r.call.Value = quote(brief(d.Result))
+	case d.Call == core.CallReceive && d.Err == "":
+		r.call.Value = envelopeText(d.Call, o.comm, d.Result, true)
 	case d.Result != "":
 		r.call.Value = quote(d.Result)
 	}
@@ -118,6 +126,42 @@ func (c *caller) close(d *core.Done) openCall {
 		}
 	}
 	return openCall{}
+}
+
+// shownData is how many bytes of a message stand in a trace. Of a longer one its length and a hash do.
+const shownData = 64
+
+// envelopeText is an envelope as the value of a line: what a send or a receive asks for, or, came, what a receive was
+// given. Nothing if the text is no envelope.
+func envelopeText(op core.CallOp, comm uint64, text string, came bool) string {
+	e, ok := core.EnvelopeOf(text)
+	if !ok {
+		return ""
+	}
+	b := []byte{'{'}
+	if comm != 0 {
+		b = fmt.Appendf(b, `"comm":"%016x",`, comm)
+	}
+	if op == core.CallReceive {
+		b = fmt.Appendf(b, `"from":%d,`, e.From)
+	}
+	if came {
+		b = fmt.Appendf(b, `"node":%d,`, e.Node)
+	}
+	if came || op == core.CallSend {
+		b = fmt.Appendf(b, `"to":%d,`, e.To)
+	}
+	b = fmt.Appendf(b, `"tag":%d`, e.Tag)
+	switch {
+	case !came && op == core.CallReceive:
+	case len(e.Data) <= shownData:
+		b = fmt.Appendf(b, `,"data":"%x"`, e.Data)
+	default:
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(e.Data)) // a hash never fails
+		b = fmt.Appendf(b, `,"data":"%d:%016x"`, len(e.Data), h.Sum64())
+	}
+	return string(append(b, '}'))
 }
 
 // quote writes a text as a JSON string. Bytes that are no UTF-8 become U+FFFD.

@@ -21,11 +21,13 @@ type Recorder struct {
 	sink  Sink
 	full  bool
 	names func(core.Kind) string
+	named [1 << 8]string // what names has said of each kind; "": it was not asked
 
 	seq  uint64
 	sent map[uint64]uint64 // message id to the line of its send; full only
 
 	ev   trace.Event
+	got  trace.Event // a delivery: most lines of a run are, and use a few fields of many
 	msg  trace.Message
 	view trace.View
 	note trace.Notice
@@ -41,6 +43,7 @@ func New() *Recorder { return &Recorder{} }
 // Reset begins a new run.
 func (r *Recorder) Reset(sink Sink, full bool, names func(core.Kind) string) {
 	r.sink, r.full, r.names, r.seq = sink, full, names, 0
+	r.named = [1 << 8]string{}
 	r.sent, r.calls = nil, r.calls[:0]
 	if full {
 		r.sent = make(map[uint64]uint64)
@@ -115,14 +118,24 @@ func (r *Recorder) Deliver(t int64, node, from int, id uint64, m *core.Message, 
 	if !r.full && !used {
 		return 0
 	}
-	r.ev.From, r.ev.ID, r.ev.Epoch, r.ev.Used, r.ev.Msg = from, id, uint64(epoch), used, r.message(m)
-	return r.emit(t, node, trace.Deliver, r.sent[id])
+	return r.delivery(t, node, from, id, m, epoch, used, false)
+}
+
+func (r *Recorder) delivery(t int64, node, from int, id uint64, m *core.Message, epoch core.Epoch, used, late bool) uint64 {
+	r.seq++
+	e := &r.got
+	e.Seq, e.T, e.Node, e.Kind, e.Cause = r.seq, t, node, trace.Deliver, 0
+	if r.sent != nil {
+		e.Cause = r.sent[id]
+	}
+	e.From, e.ID, e.Epoch, e.Used, e.Late, e.Msg = from, id, uint64(epoch), used, late, r.message(m)
+	r.sink(e)
+	return r.seq
 }
 
 // Late records that a message counts which arrived in an earlier step.
 func (r *Recorder) Late(t int64, node, from int, id uint64, m *core.Message, epoch core.Epoch) uint64 {
-	r.ev.Late = true
-	return r.Deliver(t, node, from, id, m, epoch, true)
+	return r.delivery(t, node, from, id, m, epoch, true, true)
 }
 
 // Drop records that a message, or a copy of it, will not arrive.
@@ -189,9 +202,16 @@ func (r *Recorder) Input(t int64, node int, n uint64, in []byte) uint64 {
 }
 
 func (r *Recorder) message(m *core.Message) *trace.Message {
-	set := appendSet(r.msg.Set[:0], m.Set)
+	set := r.msg.Set[:0]
+	if !m.Set.Empty() {
+		set = appendSet(set, m.Set)
+	}
+	name := &r.named[m.Kind]
+	if *name == "" {
+		*name = r.names(m.Kind)
+	}
 	r.msg = trace.Message{
-		Type: r.names(m.Kind), Group: m.Group, Epoch: uint64(m.Epoch), Round: m.Ballot.Round,
+		Type: *name, Group: m.Group, Epoch: uint64(m.Epoch), Round: m.Ballot.Round,
 		Coordinator: int(m.Ballot.Coordinator), Set: set, Num: m.Num, Body: m.Body,
 	}
 	return &r.msg

@@ -398,3 +398,52 @@ func TestTwoEndsInOneStep(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+// TestSumsStayRightUnderDeaths: members sum elements all along, few and many, while two of five die. Each call ends with the
+// sum of its view's members, or because the view has gone.
+func TestSumsStayRightUnderDeaths(t *testing.T) {
+	groups := newSetup(t, 5, patient()).join(t)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	const enough = 15 // sums in the last view
+	var wait sync.WaitGroup
+	progress := make(chan int, 5*enough)
+	for node, g := range groups {
+		wait.Go(func() {
+			c, made := g.Communicator(), 0
+			for c.Epoch() < 2 || made < enough {
+				data := slices.Repeat([]float32{1}, []int{5, 40_000, 7000, 100_001}[made%4])
+				err := realnet.AllReduce(ctx, c, data, comm.Sum)
+				var g2 *realnet.ViewGoneError
+				switch {
+				case errors.Is(err, realnet.ErrClosed) && node >= 3:
+					return
+				case errors.As(err, &g2):
+					c, made = g.Communicator(), 0
+					continue
+				case err != nil:
+					t.Errorf("node %d: %v", node, err)
+					return
+				}
+				for i, x := range data {
+					if x != float32(c.Size()) {
+						t.Errorf("node %d: element %d of %d in epoch %d is %v: expected %d", node, i, len(data), c.Epoch(), x, c.Size())
+						return
+					}
+				}
+				if made++; made == enough/3 && node == 0 {
+					progress <- int(c.Epoch())
+				}
+			}
+		})
+	}
+	for _, victim := range []int{4, 3} {
+		select {
+		case <-progress:
+			groups[victim].Close()
+		case <-ctx.Done():
+			t.Fatal("no progress")
+		}
+	}
+	wait.Wait()
+}

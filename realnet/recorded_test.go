@@ -48,7 +48,11 @@ func TestRecordedCallsConform(t *testing.T) {
 		}
 		_, subErr := sub.Sum(ctx, 1)
 		_, gatherErr := realnet.AllGather(ctx, c, make([]int64, 10))
-		return errors.Join(err, subErr, gatherErr)
+		sent := make(chan error, 1)
+		next := (c.Rank() + 1) % core.Rank(c.Size())
+		go func() { sent <- c.Send(ctx, next, 3, []byte("a message")) }()
+		data, _, receiveErr := c.Receive(ctx, core.NoRank, 3)
+		return errors.Join(err, subErr, gatherErr, <-sent, receiveErr, expect("what came", string(data), "a message"))
 	}
 	each(t, groups, work)
 	groups[1].Close()
@@ -80,9 +84,9 @@ func TestRecordedCallsConform(t *testing.T) {
 			}
 			cores.Observe(&ev)
 		}
-		want := 4 // two all-reduces and two splits; other calls have no lines
+		want := 8 // two all-reduces, splits, sends and receives; other calls have no lines
 		if i == 1 {
-			want = 2
+			want = 4
 		}
 		if found := cores.Finish(); len(found) > 0 || cores.Inputs() == 0 || calls != want {
 			t.Errorf("node %d: %d inputs, %d calls that succeeded, expected %d; %+v", i, cores.Inputs(), calls, want, found)

@@ -5,14 +5,17 @@ package core
 // may be lowered together as long as they stay above what lies below. A driver that holds many states, such as the explorer,
 // so makes few out of endlessly many: members that outbid each other for ever come back to where they were.
 
-// Rounds visits the rounds of all ballots that the node holds, and gives the one that it has promised. It is false for a
-// node that is in no agreement: before its start, and after it has left.
+// Rounds visits the rounds of all ballots that the node may still read, which are those of its encoding, and gives the one
+// that it has promised. It is false for a node that is in no agreement: before its start, and after it has left.
 func (n *Node) Rounds(visit func(round uint32)) (promised uint32, ok bool) {
 	if n.status != running {
 		return 0, false
 	}
 	for _, b := range [...]Ballot{n.promised, n.accepted, n.lead.ballot, n.lead.refused} {
 		visit(b.Round)
+	}
+	if n.lead.phase != collecting {
+		return n.promised.Round, true
 	}
 	for i := range n.lead.votes {
 		visit(n.lead.votes[i].accepted.Round)

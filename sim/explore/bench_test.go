@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"testing"
 )
 
 // BenchmarkExplore is the explorer's speed and memory. B/state is the engine's own; heap-B/state all that the process holds
 // at the end of a search, the parts that states share included.
 func BenchmarkExplore(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(300)) // as the command has it
 	for _, c := range []Config{
 		{Protocol: "quorum", World: 3, Budget: Budget{Crashes: 2, FalseSuspicions: 2}},
-		{Protocol: "quorum", World: 4, Budget: Budget{Crashes: 1, FalseSuspicions: 1}},
+		{Protocol: "quorum", World: 4, Budget: Budget{Crashes: 1, FalseSuspicions: 1, Losses: 1}},
+		{Protocol: "classic", World: 5, Budget: Budget{Crashes: 1}},
 	} {
 		for _, workers := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s-%d/workers=%d", c.Protocol, c.World, workers), func(b *testing.B) {

@@ -109,6 +109,14 @@ func compareTwins(t *testing.T, c *Config) (met int, differ []string) {
 		t.Fatal(err)
 	}
 	w.cells.twin, w.verdicts.twin = nil, nil
+	for number, list := range cells.of {
+		first := w.cells.at(number).of
+		for _, twin := range list {
+			if diff := cmp.Diff(rounds(first), rounds(twin)); diff != "" {
+				differ = append(differ, fmt.Sprintf("one cell, and its rounds are (-first +twin):\n%s\n%+v", diff, first.m))
+			}
+		}
+	}
 	for i := range w.outcomes {
 		o := w.outcomes[i]
 		for _, twin := range cells.of[o.from] {
@@ -132,6 +140,16 @@ func compareTwins(t *testing.T, c *Config) (met int, differ []string) {
 		}
 	}
 	return min(len(cells.of), len(verdicts.of)), differ
+}
+
+// rounds gives all that Rounds tells.
+func rounds(c *cell) (all []uint32) {
+	if x, ok := c.m.(ranger); ok {
+		promised, in := x.Rounds(func(r uint32) { all = append(all, r) })
+		slices.Sort(all)
+		all = append(slices.Compact(all), promised, uint32(bit(in)))
+	}
+	return all
 }
 
 func words(v *verdictOf) []string { return strings.Fields(fmt.Sprintf("%+v", v.judge)) }

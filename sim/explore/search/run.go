@@ -224,31 +224,54 @@ func (e *engine[S]) expand(ctx context.Context) (Stopped, error) {
 	return ByNothing, nil
 }
 
-// settle numbers the states that the last expansion has found, by parent and step, and makes them the level to expand.
-func (e *engine[S]) settle() {
+// found is where a new state waits for its number.
+type found struct {
+	at   uint32
+	in   uint16 // shard
+	step uint16
+}
+
+// inOrder gives the states that the last expansion has found by parent and step. Parents are the states of the level that
+// was expanded: each gets its place by counting, and the few states of one parent are put in order.
+func (e *engine[S]) inOrder() []found {
 	t := e.table
-	type entry struct {
-		key uint64
-		at  uint32
-		in  uint32
+	first := make([]uint32, max(len(e.level), 1)+1)
+	place := func(parent uint32) uint32 {
+		if parent == noParent {
+			return 0
+		}
+		return parent - e.base
 	}
-	total := 0
 	for i := range t.shards {
-		total += len(t.shards[i].pending)
+		for at := range t.shards[i].pending {
+			first[place(t.shards[i].pending[at].parent)+1]++
+		}
 	}
-	order := make([]entry, 0, total)
+	for i := 1; i < len(first); i++ {
+		first[i] += first[i-1]
+	}
+	order := make([]found, first[len(first)-1])
+	end := slices.Clone(first)
 	for i := range t.shards {
 		for at := range t.shards[i].pending {
 			p := &t.shards[i].pending[at]
-			order = append(order, entry{uint64(p.parent)<<16 | uint64(p.step), uint32(at), uint32(i)})
+			of := place(p.parent)
+			j := end[of]
+			for ; j > first[of] && order[j-1].step > p.step; j-- {
+				order[j] = order[j-1]
+			}
+			order[j] = found{uint32(at), uint16(i), p.step}
+			end[of]++
 		}
 	}
-	slices.SortFunc(order, func(a, b entry) int {
-		if a.key < b.key {
-			return -1
-		}
-		return 1
-	})
+	return order
+}
+
+// settle numbers the states that the last expansion has found, by parent and step, and makes them the level to expand.
+func (e *engine[S]) settle() {
+	t := e.table
+	order := e.inOrder()
+	total := len(order)
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.final = slices.Grow(s.final[:0], len(s.pending))[:len(s.pending)]

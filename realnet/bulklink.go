@@ -148,38 +148,33 @@ var pieces = sync.Pool{New: func() any { return new([segmentMax]byte) }}
 
 // readBulk reads the bulk stream.
 func (l *link) readBulk(s *quic.Stream) error {
-	in := bufio.NewReaderSize(s, readBuffer)
-	var buf []byte
-	for {
-		data, err := readFrame(in, &buf)
-		if err != nil {
-			return err
-		}
-		var p packet
-		if err := l.g.codec.decode(data, &p); err != nil {
-			return err
-		}
-		switch {
-		case p.Control == controlOpen && p.Bulk == 0:
-			continue
-		case p.Control != controlNone || p.Kind != uint8(comm.Data) || p.Bulk == 0:
-			return wireError("a packet of kind %d, control %d and %d bytes of elements on the bulk stream", p.Kind, p.Control, p.Bulk)
-		}
-		m := mail{kind: mailMessage, link: l, in: core.Input{Kind: core.InDeliver, From: l.peer, ID: p.ID}}
-		if err := p.unpack(len(l.g.cfg.Members), &m.in.Msg); err != nil {
-			return err
-		}
-		if m.parcel, err = l.readParcel(in, &m.in, int(p.Bulk)); err != nil {
-			return err
-		}
-		if m.parcel == nil {
-			continue
-		}
-		if l.g.post(m) != nil {
-			m.parcel.free()
-			return io.EOF
-		}
+	return eachFrame(s, l.takeBulk)
+}
+
+func (l *link) takeBulk(in *bufio.Reader, data []byte) error {
+	var p packet
+	if err := l.g.codec.decode(data, &p); err != nil {
+		return err
 	}
+	switch {
+	case p.Control == controlOpen && p.Bulk == 0:
+		return nil
+	case p.Control != controlNone || p.Kind != uint8(comm.Data) || p.Bulk == 0:
+		return wireError("a packet of kind %d, control %d and %d bytes of elements on the bulk stream", p.Kind, p.Control, p.Bulk)
+	}
+	m := mail{kind: mailMessage, link: l, in: core.Input{Kind: core.InDeliver, From: l.peer, ID: p.ID}}
+	if err := p.unpack(len(l.g.cfg.Members), &m.in.Msg); err != nil {
+		return err
+	}
+	var err error
+	if m.parcel, err = l.readParcel(in, &m.in, int(p.Bulk)); err != nil || m.parcel == nil {
+		return err
+	}
+	if l.g.post(m) != nil {
+		m.parcel.free()
+		return io.EOF
+	}
+	return nil
 }
 
 // readParcel reads the elements of a message; nil if the sender has broken off, or if there was no room for them.

@@ -96,6 +96,12 @@ func (l *link) end(err error) {
 const readBuffer = 4 << 10
 
 func (l *link) read(s *quic.Stream) error {
+	return eachFrame(s, func(_ *bufio.Reader, data []byte) error { return l.take(data) })
+}
+
+// eachFrame gives the frames of a stream to take, one after another, until one of the two fails. take may read what follows
+// a frame; the frame is valid until it returns.
+func eachFrame(s *quic.Stream, take func(in *bufio.Reader, data []byte) error) error {
 	in := bufio.NewReaderSize(s, readBuffer)
 	var buf []byte
 	for {
@@ -103,7 +109,7 @@ func (l *link) read(s *quic.Stream) error {
 		if err != nil {
 			return err
 		}
-		if err := l.take(data); err != nil {
+		if err := take(in, data); err != nil {
 			return err
 		}
 	}

@@ -17,10 +17,10 @@ import (
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
 	"nexarsim/internal/cluster"
-	"nexarsim/internal/conform"
 	"nexarsim/internal/expect"
 	"nexarsim/internal/report"
 	"nexarsim/internal/story"
+	"nexarsim/internal/trial"
 	"nexarsim/scenarios"
 )
 
@@ -335,58 +335,21 @@ func (j *judgedCluster) judge(merged string, out *outFile) error {
 		return err
 	}
 	defer file.Close() // opened for reading: closing loses nothing
-	d, err := trace.NewReader(file, merged)
-	if err != nil {
-		return err
-	}
-	judge, err := checker.New(d.Header())
-	if err != nil {
-		return err
-	}
-	cores, err := conform.New(d.Header())
-	if err != nil {
-		return err
-	}
-	w := trace.NewWriter(io.Discard)
+	to := io.Discard
 	if out != nil {
-		w.Reset(out)
+		to = out
 	}
-	if err := w.WriteHeader(d.Header()); err != nil {
-		return err
-	}
-	for {
-		var ev trace.Event
-		err := d.Next(&ev)
-		if err == io.EOF {
-			break
+	t, err := trial.Judge(file, merged, j.res, to, func(ev *trace.Event) {
+		if !j.res.Machine(ev) { // the story has the acts, and tells at its end how busy the machine was
+			j.story.Observe(ev)
 		}
-		if err != nil {
-			return err
-		}
-		judge.Observe(&ev)
-		cores.Observe(&ev)
-		if !j.res.Machine(&ev) { // the story has the acts, and tells at its end how busy the machine was
-			j.story.Observe(&ev)
-		}
-		j.times.observe(&ev)
-		if err := w.Write(&ev); err != nil {
-			return err
-		}
-	}
-	j.verdict = judge.Finish(checker.Ending{T: j.res.End, Complete: true})
-	j.verdict.Violations = append(j.verdict.Violations, cores.Finish()...)
-	j.inputs = cores.Inputs()
-	err = w.Write(&trace.Event{
-		T: j.res.End, Node: -1, Kind: trace.Verdict, Violations: j.verdict.Violations, Digest: noDigest, Steps: j.res.Steps, Installs: j.res.Installs,
+		j.times.observe(ev)
 	})
 	if err == nil {
-		err = w.Flush()
+		j.verdict, j.inputs = t.Verdict, t.Inputs
 	}
 	return err
 }
-
-// noDigest stands where a simulated run has its digest: no two real runs are the same.
-const noDigest = "0000000000000000"
 
 func (j *judgedCluster) document(f *clusterFlags, elapsed time.Duration) (*clusterRun, expect.Judgement) {
 	found := report.FoundIn(j.verdict.Violations)
@@ -396,7 +359,7 @@ func (j *judgedCluster) document(f *clusterFlags, elapsed time.Duration) (*clust
 	}
 	doc := &clusterRun{Run: &report.Run{
 		Scenario: j.plan.Scenario.Name, Protocol: j.plan.Protocol, Seed: strconv.FormatUint(j.plan.Seed, 10), World: j.plan.World,
-		Drawn: j.plan.Drawn, Digest: noDigest, Steps: j.res.Steps, Messages: j.res.Messages, Installs: j.res.Installs,
+		Drawn: j.plan.Drawn, Digest: trial.NoDigest, Steps: j.res.Steps, Messages: j.res.Messages, Installs: j.res.Installs,
 		VirtualMS: j.res.End / 1e6, ElapsedMS: elapsed.Milliseconds(), Missing: judged.Missing, Unfired: append([]string{}, j.res.Unfired...), Trace: f.trace,
 	}}
 	doc.Delay, doc.Recoveries = j.times.delay(), j.times.recoveries()

@@ -469,20 +469,13 @@ func showing(r *explore.Result, v *explore.Violation) string {
 	return count(v.States, "state")
 }
 
-// budgets gives the flags of a document's budgets that are not 0.
-func (d *exploreDocument) budgets() (flags []string, numbers []int) {
-	for _, x := range []struct {
-		flag string
-		n    int
-	}{
-		{"crashes", d.Crashes}, {"false-suspicions", d.FalseSuspicions}, {"partitions", d.Partitions}, {"early-timeouts", d.EarlyTimeouts},
-		{"losses", d.Losses}, {"duplicates", d.Duplicates},
-	} {
-		if x.n > 0 {
-			flags, numbers = append(flags, x.flag), append(numbers, x.n)
-		}
+// budgets gives the names of a document's budgets that are not 0.
+func (d *exploreDocument) budgets() (names []string, numbers []int) {
+	b := explore.Budget{
+		Crashes: d.Crashes, FalseSuspicions: d.FalseSuspicions, Partitions: d.Partitions, EarlyTimeouts: d.EarlyTimeouts,
+		Losses: d.Losses, Duplicates: d.Duplicates,
 	}
-	return flags, numbers
+	return b.Granted()
 }
 
 func budgetText(d *exploreDocument) string {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -13,8 +12,8 @@ import (
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
 	"nexarsim/internal/cluster"
-	"nexarsim/internal/conform"
 	"nexarsim/internal/report"
+	"nexarsim/internal/trial"
 	"nexarsim/scenarios"
 )
 
@@ -96,48 +95,13 @@ func (r *realRun) make(ctx context.Context, m Member) error {
 	return w.Flush()
 }
 
-// noDigest stands where a simulated run has its digest: no two real runs are the same.
-const noDigest = "0000000000000000"
-
 // judge reads what was recorded, as `check` would, and writes it again with its verdict.
 func (r *realRun) judge() error {
-	d, err := trace.NewReader(&r.merged, "merged trace")
-	if err != nil {
-		return err
+	t, err := trial.Judge(&r.merged, "merged trace", r.res, &r.trace, nil)
+	if err == nil {
+		r.verdict, r.inputs = t.Verdict, t.Inputs
 	}
-	judge, err := checker.New(d.Header())
-	if err != nil {
-		return err
-	}
-	cores, err := conform.New(d.Header())
-	if err != nil {
-		return err
-	}
-	w := trace.NewWriter(&r.trace)
-	if err := w.WriteHeader(d.Header()); err != nil {
-		return err
-	}
-	var ev trace.Event
-	for err = d.Next(&ev); err == nil; err = d.Next(&ev) {
-		judge.Observe(&ev)
-		cores.Observe(&ev)
-		if err := w.Write(&ev); err != nil {
-			return err
-		}
-	}
-	if err != io.EOF {
-		return err
-	}
-	r.verdict = judge.Finish(checker.Ending{T: r.res.End, Complete: true})
-	r.verdict.Violations = append(r.verdict.Violations, cores.Finish()...)
-	r.inputs = cores.Inputs()
-	err = w.Write(&trace.Event{
-		T: r.res.End, Node: -1, Kind: trace.Verdict, Violations: r.verdict.Violations, Digest: noDigest, Steps: r.res.Steps, Installs: r.res.Installs,
-	})
-	if err != nil {
-		return err
-	}
-	return w.Flush()
+	return err
 }
 
 // outcome tells what the judges found. What a run leaves open is a part that was cut.

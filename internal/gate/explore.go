@@ -25,34 +25,17 @@ func (e *explorePart) Name() string { return "explore" }
 // About names the world and its budget.
 func (e *explorePart) About() string {
 	text := fmt.Sprintf("%s, %d nodes", e.config.Protocol, e.config.World)
-	flags, numbers := e.budget()
+	flags, numbers := e.config.Granted()
 	for i, flag := range flags {
 		text += fmt.Sprintf(", %s %d", strings.ReplaceAll(flag, "-", " "), numbers[i])
 	}
 	return text
 }
 
-// budget gives the flags of what the environment may do.
-func (e *explorePart) budget() (flags []string, numbers []int) {
-	c := &e.config
-	for _, b := range []struct {
-		flag string
-		n    int
-	}{
-		{"crashes", c.Crashes}, {"false-suspicions", c.FalseSuspicions}, {"partitions", c.Partitions}, {"early-timeouts", c.EarlyTimeouts},
-		{"losses", c.Losses}, {"duplicates", c.Duplicates},
-	} {
-		if b.n > 0 {
-			flags, numbers = append(flags, b.flag), append(numbers, b.n)
-		}
-	}
-	return flags, numbers
-}
-
 // line is the command that makes the search again.
 func (e *explorePart) line() string {
 	line := fmt.Sprintf("nexarsim explore --world %d", e.config.World)
-	flags, numbers := e.budget()
+	flags, numbers := e.config.Granted()
 	for i, flag := range flags {
 		line += fmt.Sprintf(" --%s %d", flag, numbers[i])
 	}

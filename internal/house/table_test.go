@@ -42,6 +42,7 @@ var table = []row{
 	{pkg: "internal/record", module: []string{"core", "checker/trace"}},
 	{pkg: "internal/conform", module: []string{"core", "core/comm", "checker/trace", "internal/record"}},
 	{pkg: "internal/cluster", module: []string{"core", "realnet", "scenarios", "checker/trace"}, libs: everything},
+	{pkg: "internal/trial", module: []string{"checker", "checker/trace", "internal/cluster", "internal/conform"}},
 	{pkg: "internal/fidelity", module: []string{"checker/trace", "internal/cluster", "scenarios", "sim"}},
 	{pkg: "internal/fleet", module: []string{"sim", "scenarios", "checker/trace"}, libs: everything},
 	{pkg: "internal/house"},
@@ -57,7 +58,7 @@ var table = []row{
 	{pkg: "testdata/capsules"}, // a line that embeds them: they are where a user looks for them, and in the program
 	{
 		pkg:    "internal/gate",
-		module: []string{"checker", "checker/trace", "internal/cluster", "internal/conform", "internal/corpus", "internal/report", "internal/seeds", "scenarios", "sim", "sim/capsule", "sim/explore", "sim/explore/search"},
+		module: []string{"checker", "checker/trace", "internal/cluster", "internal/corpus", "internal/report", "internal/seeds", "internal/trial", "scenarios", "sim", "sim/capsule", "sim/explore", "sim/explore/search"},
 	},
 	{pkg: "internal/corpus/make", module: []string{"internal/corpus", "sim/capsule"}},
 	{pkg: "internal/corpus/ladder", module: []string{"internal/corpus"}},

@@ -71,9 +71,6 @@ const rareAtLeast = 6
 
 // TestHuntAgain: a search that is kept is made again and comes to the same.
 func TestHuntAgain(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
 	const name = "rounds-rise-by-time"
 	all, err := ReadHunts(kept)
 	if err != nil {

@@ -20,6 +20,22 @@ type Budget struct {
 	Duplicates      int // a message is delivered and delivered again
 }
 
+// Granted names what the environment may do, as the flags of the command are called, and how often.
+func (b *Budget) Granted() (names []string, numbers []int) {
+	for _, x := range []struct {
+		name string
+		n    int
+	}{
+		{"crashes", b.Crashes}, {"false-suspicions", b.FalseSuspicions}, {"partitions", b.Partitions},
+		{"early-timeouts", b.EarlyTimeouts}, {"losses", b.Losses}, {"duplicates", b.Duplicates},
+	} {
+		if x.n > 0 {
+			names, numbers = append(names, x.name), append(numbers, x.n)
+		}
+	}
+	return names, numbers
+}
+
 // Config is what is explored.
 type Config struct {
 	Protocol string

@@ -1,9 +1,16 @@
 package search
 
-import "sort"
+import (
+	"math/bits"
+	"sort"
+)
 
 // graph is the free steps between the states that were expanded, for one pass over it. Where a search was stopped, what is
 // beyond them may lead anywhere; what never leaves them is known all the same.
+//
+// Most steps lead to states with higher numbers: a cycle has one that leads back. So most states are on no cycle but a
+// step to themselves, and that shows without a walk: they lead to no step back, or no step back leads to them. Only
+// the others, those of the core, are walked through.
 type graph struct {
 	rec   *records
 	edges *edges
@@ -18,6 +25,11 @@ type frame struct {
 	data  []byte // the edges to states with another parent
 }
 
+// frame begins to follow a state's edges.
+func (g *graph) frame(state uint32) frame {
+	return frame{state, g.firstChild(state), g.edges.of(state)}
+}
+
 // firstChild finds the first state whose parent is the given one, or what comes after. Numbers go by parent, so that the
 // children of a state stand together.
 func (g *graph) firstChild(state uint32) uint32 {
@@ -29,51 +41,208 @@ func (g *graph) firstChild(state uint32) uint32 {
 }
 
 // next takes one edge off a frame.
-func (g *graph) next(f *frame) (to uint32, ok bool) {
+func (g *graph) next(f *frame) (to uint32, progress, ok bool) {
 	for f.child < g.found && g.rec.parents.at(f.child) == f.state {
 		to = f.child
 		f.child++
-		if g.rec.steps.at(to)&stepFree != 0 {
-			return to, true
+		if step := g.rec.steps.at(to); step&recFree != 0 {
+			return to, step&recProgress != 0, true
 		}
 	}
 	if len(f.data) == 0 {
-		return 0, false
+		return 0, false, false
 	}
-	to, _, f.data = nextEdge(f.state, f.data)
-	return to, true
+	to, progress, f.data = nextEdge(f.state, f.data)
+	return to, progress, true
 }
 
-// components finds the strongly connected components of the free steps (D. J. Pearce, "A space-efficient algorithm for
-// finding strongly connected components", 2016: one word a state). States of one component get one word.
-func (g *graph) components(leaves func(component []uint32)) []uint32 {
-	index := make([]uint32, g.n)
-	c := g.n // components are numbered downwards, so that a finished one is above all that are open
+// steps appends what a state's steps lead to. The first state whose parent it is comes at child or later.
+func (g *graph) steps(out []uint32, state uint32, child *uint32) []uint32 {
+	for ; *child < g.found; *child++ {
+		p := g.rec.parents.at(*child)
+		if p > state && p != noParent {
+			break
+		}
+		if p == state && g.rec.steps.at(*child)&recFree != 0 {
+			out = append(out, *child)
+		}
+	}
+	for data := g.edges.of(state); len(data) > 0; {
+		var to uint32
+		to, _, data = nextEdge(state, data)
+		out = append(out, to)
+	}
+	return out
+}
+
+// pass is one look for the states that are on cycles, among those of a set.
+type pass struct {
+	of     bitset // nil for all
+	before bitset // leads to a step back
+	after  bitset // a step back leads to it
+}
+
+// between finds, among the states of a set, those that lead to a step back and are led to by one: the states of every cycle
+// are among them. A step back leads to the same level or an earlier one, so that a level's states do not wait for each other.
+func (e *engine[S]) between(g *graph, of bitset) bitset {
+	p := &pass{of, newBitset(g.n), newBitset(g.n)}
+	levels := len(e.starts)
+	for levels > 0 && e.starts[levels-1] >= g.n {
+		levels--
+	}
+	for level := levels - 1; level >= 0; level-- {
+		e.eachGroup(g, level, func(w *worker[S], from, to, end uint32) { w.down(g, p, from, to, end) })
+	}
+	for level := range levels {
+		e.eachGroup(g, level, func(w *worker[S], from, to, end uint32) { w.up(g, p, from, to, end) })
+	}
+	for i := range p.before {
+		p.before[i] &= p.after[i]
+	}
+	return p.before
+}
+
+// eachGroup shares out the states of a level. end is the first state of the next one.
+func (e *engine[S]) eachGroup(g *graph, level int, do func(w *worker[S], from, to, end uint32)) {
+	begin, end := e.starts[level], g.n
+	if level+1 < len(e.starts) {
+		end = min(end, e.starts[level+1])
+	}
+	first := begin >> groupBits
+	e.share(int((end-1)>>groupBits-first)+1, func(w *worker[S], i int) {
+		group := first + uint32(i)
+		do(w, max(begin, group<<groupBits), min(end, (group+1)<<groupBits), end)
+	})
+}
+
+// down finds, of a level's states from one up to another, those that lead to a step back.
+func (w *worker[S]) down(g *graph, p *pass, from, to, end uint32) {
+	if p.of.emptyIn(from, to) {
+		return
+	}
+	child := g.firstChild(from)
+	for s := from; s < to; s++ {
+		if !p.of.has(s) {
+			continue
+		}
+		w.steps = g.steps(w.steps[:0], s, &child)
+		leads := false
+		for _, t := range w.steps {
+			switch {
+			case t == s || t >= g.n || !p.of.has(t):
+			case t < end:
+				leads = true
+				p.after.share(t)
+			default:
+				leads = leads || p.before.sees(t)
+			}
+		}
+		if leads {
+			p.before.share(s)
+		}
+	}
+}
+
+// up finds what the states that a step back leads to lead to in turn.
+func (w *worker[S]) up(g *graph, p *pass, from, to, end uint32) {
+	if p.before.emptyIn(from, to) {
+		return
+	}
+	child := g.firstChild(from)
+	for s := from; s < to; s++ {
+		if !p.before.sees(s) || !p.after.sees(s) {
+			continue
+		}
+		w.steps = g.steps(w.steps[:0], s, &child)
+		for _, t := range w.steps {
+			if t >= end && t < g.n && p.before.sees(t) {
+				p.after.share(t)
+			}
+		}
+	}
+}
+
+// cycles is the strongly connected components of a graph that may have more than one state.
+type cycles struct {
+	core       bitset   // their states
+	ranks      []uint32 // of each word of core, how many states are before it
+	components []uint32 // of the states in core, one after another
+}
+
+// coreOf finds the states that are walked through. Each pass looks at what the last one has left.
+func (e *engine[S]) coreOf(g *graph) *cycles {
+	c := &cycles{}
+	for size := g.n; ; {
+		c.core = e.between(g, c.core)
+		n := c.core.count()
+		if n == 0 || n >= size-size/4 {
+			break
+		}
+		size = n
+	}
+	n := uint32(0)
+	for _, word := range c.core {
+		c.ranks = append(c.ranks, n)
+		n += uint32(bits.OnesCount64(word))
+	}
+	c.components = make([]uint32, n)
+	return c
+}
+
+// rank gives the place of a state of the core among these.
+func (c *cycles) rank(state uint32) uint32 {
+	return c.ranks[state>>6] + uint32(bits.OnesCount64(c.core[state>>6]&(1<<(state&63)-1)))
+}
+
+// in tells whether a state is in the core.
+func (c *cycles) in(state uint32) bool { return int(state>>6) < len(c.core) && c.core.has(state) }
+
+// of gives the component of a state of the core.
+func (c *cycles) of(state uint32) (component uint32, ok bool) {
+	if !c.in(state) {
+		return 0, false
+	}
+	return c.components[c.rank(state)], true
+}
+
+// together tells whether two states are on one cycle.
+func (c *cycles) together(a, b uint32) bool {
+	return a == b || c.in(a) && c.in(b) && c.components[c.rank(a)] == c.components[c.rank(b)]
+}
+
+func (c *cycles) bytes() uint64 { return uint64(8*len(c.core) + 4*(len(c.ranks)+len(c.components))) }
+
+// walk finds the components within the core (D. J. Pearce, "A space-efficient algorithm for finding strongly connected
+// components", 2016: one word a state). States of one component get one word.
+func (g *graph) walk(in *cycles, leaves func(component []uint32)) {
+	index := in.components
+	c := uint32(len(index)) // components are numbered downwards, so that a finished one is above all that are open
 	next := uint32(1)
 	var frames []frame
 	var open []uint32
 	var root []bool
+	at := func(s uint32) *uint32 { return &index[in.rank(s)] }
 	enter := func(s uint32) {
-		index[s] = next
+		*at(s) = next
 		next++
-		frames = append(frames, frame{s, g.firstChild(s), g.edges.of(s)})
+		frames = append(frames, g.frame(s))
 		root = append(root, true)
 	}
 	for start := range g.n {
-		if index[start] != 0 {
+		if !in.core.has(start) || *at(start) != 0 {
 			continue
 		}
 		enter(start)
 		for len(frames) > 0 {
 			f := &frames[len(frames)-1]
-			if to, ok := g.next(f); ok {
-				if to >= g.n {
+			if to, _, ok := g.next(f); ok {
+				if !in.in(to) {
 					continue
 				}
-				if index[to] == 0 {
+				if *at(to) == 0 {
 					enter(to)
-				} else if index[to] < index[f.state] {
-					index[f.state] = index[to]
+				} else if *at(to) < *at(f.state) {
+					*at(f.state) = *at(to)
 					root[len(root)-1] = false
 				}
 				continue
@@ -83,13 +252,13 @@ func (g *graph) components(leaves func(component []uint32)) []uint32 {
 			if isRoot {
 				begin := len(open)
 				next--
-				for begin > 0 && index[s] <= index[open[begin-1]] {
+				for begin > 0 && *at(s) <= *at(open[begin-1]) {
 					begin--
 					next--
 				}
 				open = append(open, s)
 				for _, o := range open[begin:] {
-					index[o] = c
+					*at(o) = c
 				}
 				leaves(open[begin:])
 				open = open[:begin]
@@ -98,47 +267,47 @@ func (g *graph) components(leaves func(component []uint32)) []uint32 {
 				open = append(open, s)
 			}
 			if len(frames) > 0 {
-				if up := frames[len(frames)-1].state; index[s] < index[up] {
-					index[up] = index[s]
+				if up := frames[len(frames)-1].state; *at(s) < *at(up) {
+					*at(up) = *at(s)
 					root[len(root)-1] = false
 				}
 			}
 		}
 	}
-	return index
 }
 
 // judgeCycles judges the properties that ask for the whole graph, and gives the memory that it took.
 func (e *engine[S]) judgeCycles() uint64 {
 	g := &graph{rec: &e.rec, edges: &e.edges, n: e.edges.n, found: uint32(e.rec.parents.n)}
-	bottom := make([]uint64, (g.n+63)/64)
+	bottom, repeats := e.alone(g)
+	e.cycles = e.coreOf(g)
 	var pieces [][]uint32
-	index := g.components(func(component []uint32) {
-		if e.rec.owed.n > 0 && e.owes(component) {
+	g.walk(e.cycles, func(component []uint32) {
+		for _, s := range component {
+			bottom.remove(s)
+		}
+		if e.owes(component) {
 			pieces = append(pieces, append([]uint32(nil), component...))
 		}
 	})
 	for _, component := range pieces {
-		if g.closed(component, index) {
+		if g.closed(component, e.cycles) {
 			for _, s := range component {
-				bottom[s>>6] |= 1 << (s & 63)
+				bottom.add(s)
 			}
 		}
 	}
-	for s := range g.n {
-		if bottom[s>>6]>>(s&63)&1 == 0 {
-			continue
-		}
-		owed := e.rec.owed.at(s)
-		for i := range e.props {
-			if owed>>i&1 != 0 {
-				e.note(i, s)
-			}
+	for i, p := range e.props {
+		if p.Kind == Eventually {
+			bottom.each(func(s uint32) {
+				if e.rec.owed.at(s)>>i&1 != 0 {
+					e.note(i, s)
+				}
+			})
 		}
 	}
-	e.judgeProgress(g, index)
-	e.components = index
-	return uint64(4*len(index) + 8*len(bottom))
+	e.judgeProgress(g, repeats)
+	return e.cycles.bytes() + uint64(8*(len(bottom)+len(repeats)))
 }
 
 func (e *engine[S]) owes(component []uint32) bool {
@@ -150,16 +319,34 @@ func (e *engine[S]) owes(component []uint32) bool {
 	return false
 }
 
-// closed tells whether no free step leaves a component, or what was expanded.
-func (g *graph) closed(component, index []uint32) bool {
-	for _, s := range component {
-		f := frame{s, g.firstChild(s), g.edges.of(s)}
-		for {
-			to, ok := g.next(&f)
-			if !ok {
-				break
+// alone finds the states that no step leaves for another, and those with a step to themselves that makes progress.
+func (e *engine[S]) alone(g *graph) (bottom, repeats bitset) {
+	bottom, repeats = newBitset(g.n), newBitset(g.n)
+	e.share(len(g.edges.pages), func(_ *worker[S], i int) {
+		from := uint32(i) << groupBits
+		child := g.firstChild(from)
+		for s := from; s < min(g.n, from+groupSize); s++ {
+			f, leaves := frame{s, child, g.edges.of(s)}, false
+			for to, progress, ok := g.next(&f); ok; to, progress, ok = g.next(&f) {
+				leaves = leaves || to != s
+				if progress && to == s {
+					repeats.add(s)
+				}
 			}
-			if to >= g.n || index[to] != index[s] {
+			if child = f.child; !leaves {
+				bottom.add(s)
+			}
+		}
+	})
+	return bottom, repeats
+}
+
+// closed tells whether no free step leaves a component, or what was expanded.
+func (g *graph) closed(component []uint32, in *cycles) bool {
+	for _, s := range component {
+		f := g.frame(s)
+		for to, _, ok := g.next(&f); ok; to, _, ok = g.next(&f) {
+			if !in.together(s, to) {
 				return false
 			}
 		}
@@ -167,8 +354,9 @@ func (g *graph) closed(component, index []uint32) bool {
 	return true
 }
 
-// judgeProgress looks for steps that make progress within a component: they can be repeated for ever.
-func (e *engine[S]) judgeProgress(g *graph, index []uint32) {
+// judgeProgress looks for steps that make progress within a component, beside those to themselves: they can be repeated for
+// ever.
+func (e *engine[S]) judgeProgress(g *graph, repeats bitset) {
 	property := -1
 	for i, p := range e.props {
 		if p.Kind == NoCycle {
@@ -178,26 +366,13 @@ func (e *engine[S]) judgeProgress(g *graph, index []uint32) {
 	if property < 0 {
 		return
 	}
-	seen := make([]uint64, (g.n+63)/64)
-	for to := range g.n {
-		from := g.rec.parents.at(to)
-		if from != noParent && g.rec.steps.at(to)&stepProgress != 0 && index[from] == index[to] {
-			seen[from>>6] |= 1 << (from & 63)
-		}
-	}
-	for from := range g.n {
-		for data := g.edges.of(from); len(data) > 0; {
-			var to uint32
-			var progress bool
-			to, progress, data = nextEdge(from, data)
-			if progress && to < g.n && index[from] == index[to] {
-				seen[from>>6] |= 1 << (from & 63)
+	e.cycles.core.each(func(from uint32) {
+		f := g.frame(from)
+		for to, progress, ok := g.next(&f); ok; to, progress, ok = g.next(&f) {
+			if progress && e.cycles.together(from, to) {
+				repeats.add(from)
 			}
 		}
-	}
-	for s := range g.n {
-		if seen[s>>6]>>(s&63)&1 != 0 {
-			e.note(property, s)
-		}
-	}
+	})
+	repeats.each(func(s uint32) { e.note(property, s) })
 }

@@ -6,14 +6,18 @@ import "encoding/binary"
 type records struct {
 	parents pages[uint32]
 	steps   pages[uint16] // the step's number in its parent's list, and two flags
-	owed    pages[uint32] // the marks of kind Eventually; only if there is such a property
+	owed    owed
 }
 
 const (
-	stepFree     = 1 << 14
-	stepProgress = 1 << 15
-	stepMask     = stepFree - 1
-	noParent     = 1<<32 - 1
+	freeBit       = 14
+	progressBit   = 15
+	recFree       = 1 << freeBit
+	recProgress   = 1 << progressBit
+	stepMask      = recFree - 1
+	noParent      = 1<<32 - 1
+	freeShift     = freeBit - 2 // from stepFree
+	progressShift = progressBit - 3
 )
 
 // stepMax bounds how many steps a state may allow.
@@ -27,23 +31,69 @@ type pages[T any] struct {
 	n    int
 }
 
-func (p *pages[T]) add(x T) {
-	if p.n>>pageBits == len(p.list) {
-		p.list = append(p.list, make([]T, 0, 1<<pageBits))
+// extend makes room for n more.
+func (p *pages[T]) extend(n int) {
+	p.n += n
+	for p.n > len(p.list)<<pageBits {
+		p.list = append(p.list, make([]T, 1<<pageBits))
 	}
-	last := &p.list[len(p.list)-1]
-	*last = append(*last, x)
-	p.n++
 }
 
-func (p *pages[T]) at(i uint32) T { return p.list[i>>pageBits][i&(1<<pageBits-1)] }
+func (p *pages[T]) at(i uint32) T     { return p.list[i>>pageBits][i&(1<<pageBits-1)] }
+func (p *pages[T]) set(i uint32, x T) { p.list[i>>pageBits][i&(1<<pageBits-1)] = x }
 
-// edges keep, of each state in the order of their numbers, the free steps that lead to a state which another step has
-// found first. The rest of the free steps is in the records: each state's own parent.
+// owed has the marks of kind Eventually: of each such property a bit for each state.
+type owed struct {
+	properties []int
+	sets       [][]uint64
+}
+
+func (o *owed) begin(property int) {
+	o.properties, o.sets = append(o.properties, property), append(o.sets, nil)
+}
+
+// extend makes room for n states.
+func (o *owed) extend(n int) {
+	for i := range o.sets {
+		for len(o.sets[i])<<6 < n {
+			o.sets[i] = append(o.sets[i], 0)
+		}
+	}
+}
+
+// set keeps a state's marks. States of one group are one worker's.
+func (o *owed) set(state, marks uint32) {
+	for i, property := range o.properties {
+		o.sets[i][state>>6] |= uint64(marks>>property&1) << (state & 63)
+	}
+}
+
+// at gives a state's marks.
+func (o *owed) at(state uint32) (marks uint32) {
+	for i, property := range o.properties {
+		marks |= uint32(o.sets[i][state>>6]>>(state&63)&1) << property
+	}
+	return marks
+}
+
+func (o *owed) bytes() (n uint64) {
+	for i := range o.sets {
+		n += uint64(8 * len(o.sets[i]))
+	}
+	return n
+}
+
+// Numbers come in groups, each of which is a chunk of a level, or the end of one and chunks of those that follow.
+const (
+	groupBits = 7
+	groupSize = 1 << groupBits
+)
+
+// edges keep, of each state that was expanded, the free steps that lead to a state which another step has found first. The
+// rest of the free steps is in the records: each state's own parent.
 type edges struct {
-	pages []edgePage
-	n     uint32 // states
-	bytes uint64
+	pages []edgePage // one a group
+	n     uint32     // states
 }
 
 type edgePage struct {
@@ -51,34 +101,29 @@ type edgePage struct {
 	data []byte
 }
 
-const edgePageBits = 12
-
-// begin opens the list of the next state.
-func (e *edges) begin() *edgePage {
-	if e.n>>edgePageBits == uint32(len(e.pages)) {
-		e.pages = append(e.pages, edgePage{ends: make([]uint32, 0, 1<<edgePageBits)})
+// extend makes room for n more states.
+func (e *edges) extend(n uint32) {
+	e.n += n
+	for uint32(len(e.pages))<<groupBits < e.n {
+		e.pages = append(e.pages, edgePage{})
 	}
-	e.n++
-	return &e.pages[len(e.pages)-1]
 }
 
-func (p *edgePage) add(from, to uint32, progress bool) {
+func appendEdge(data []byte, from, to uint32, progress bool) []byte {
 	x := zigzag(int64(to)-int64(from)) << 1
 	if progress {
 		x |= 1
 	}
-	p.data = binary.AppendUvarint(p.data, x)
+	return binary.AppendUvarint(data, x)
 }
-
-func (e *edges) end(p *edgePage) { p.ends = append(p.ends, uint32(len(p.data))) }
 
 // of gives a state's part of the data.
 func (e *edges) of(state uint32) []byte {
 	if state >= e.n {
 		return nil // found, and not expanded
 	}
-	p := &e.pages[state>>edgePageBits]
-	i := state & (1<<edgePageBits - 1)
+	p := &e.pages[state>>groupBits]
+	i := state & (groupSize - 1)
 	begin := uint32(0)
 	if i > 0 {
 		begin = p.ends[i-1]
@@ -92,10 +137,9 @@ func nextEdge(from uint32, data []byte) (to uint32, progress bool, rest []byte) 
 	return uint32(int64(from) + unzigzag(x>>1)), x&1 != 0, data[n:]
 }
 
-func (e *edges) size() uint64 {
-	var n uint64
+func (e *edges) bytes() (n uint64) {
 	for i := range e.pages {
-		n += uint64(4*cap(e.pages[i].ends) + cap(e.pages[i].data))
+		n += uint64(4*cap(e.pages[i].ends)+cap(e.pages[i].data)) + uint64(sizeOf(edgePage{}))
 	}
 	return n
 }

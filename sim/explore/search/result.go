@@ -14,7 +14,7 @@ func (e *engine[S]) result(stopped Stopped) (*Result, error) {
 	if e.opts.Narrow {
 		r.Bits = 64
 	}
-	r.Bytes = e.table.bytes() + uint64(e.rec.parents.n)*6 + uint64(e.rec.owed.n)*4 + e.edges.size() + e.peak
+	r.Bytes = e.table.bytes() + uint64(e.rec.parents.n)*6 + e.rec.owed.bytes() + e.edges.bytes() + e.peak
 	if e.graph {
 		r.Bytes += e.judgeCycles()
 	}
@@ -102,10 +102,10 @@ func (e *engine[S]) closeCycle(f *Found) error {
 // componentOf gives the component of a state that was expanded.
 func (e *engine[S]) componentOf(fp fingerprint) (uint32, bool) {
 	state, ok := e.table.lookup(fp)
-	if !ok || int(state) >= len(e.components) {
+	if !ok {
 		return 0, false
 	}
-	return e.components[state], true
+	return e.cycles.of(state)
 }
 
 // back finds the shortest way of free steps to a state, within its component: no way back leaves that.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -93,9 +93,11 @@ type engine[S any] struct {
 	table *table[S]
 	rec   records
 	edges edges
-	graph bool // a property asks for cycles
+	graph bool   // a property asks for cycles
+	never uint32 // the properties of kind Never
 
-	level   []S // the states to expand
+	level   []target // where the states to expand are, by their numbers from base on
+	spare   []target // of the level before
 	base    uint32
 	depth   int
 	starts  []uint32 // the first state of each level
@@ -109,23 +111,29 @@ type engine[S any] struct {
 	full        atomic.Bool
 	found       []Found
 	first       []uint32 // the nearest state of each property
-	components  []uint32 // of the graph, by state
-	peak        uint64   // memory of the largest pair of levels
+	cycles      *cycles
+	peak        uint64 // memory of the largest pair of levels
 }
 
-// chunk is what a part of a level gave.
+// chunk is what a part of a level gave. The steps of all of its states stand one after another.
 type chunk struct {
-	edges []target // with flags
-	ends  []int    // of each state's edges
-	steps []uint16 // of each edge
+	from  uint32   // its first state
+	to    []target // of each step
+	flags []uint8  // of each step
+	ends  []uint32 // of each state's steps
 	marks []uint32 // of each state
+	any   uint32   // of these marks
+	own   uint32   // how many states it has found; then, how many the chunks before it have
 	err   error
 }
 
-const chunkSize = 128
-
-// flags of an edge in a chunk, beside its target
-const edgeProgress target = 1 << 62
+// Flags of a step in a chunk.
+const (
+	stepFirst    uint8 = 1 << iota // it may be the one that a new state is reached by
+	stepOwn                        // it is that
+	stepFree                       // Successor.Free
+	stepProgress                   // and Successor.Progress
+)
 
 // Run explores a system. Each worker gets a system of its own from make. An error means that the system contradicts
 // itself; a violation is no error.
@@ -144,7 +152,13 @@ func Run[S any](ctx context.Context, make1 func() System[S], o Options) (*Result
 	if len(e.props) > MaxProperties {
 		return nil, fmt.Errorf("search: %d properties: at most %d", len(e.props), MaxProperties)
 	}
-	for _, p := range e.props {
+	for i, p := range e.props {
+		switch p.Kind {
+		case Never:
+			e.never |= 1 << i
+		case Eventually:
+			e.rec.owed.begin(i)
+		}
 		e.graph = e.graph || p.Kind == Eventually || p.Kind == NoCycle
 		e.found = append(e.found, Found{Property: p})
 		e.first = append(e.first, 0)
@@ -157,15 +171,8 @@ func Run[S any](ctx context.Context, make1 func() System[S], o Options) (*Result
 }
 
 func (e *engine[S]) explore(ctx context.Context) (Stopped, error) {
-	w := e.workers[0]
-	initial := w.sys.Initial()
-	for i := range initial {
-		if i > stepMax {
-			return 0, fmt.Errorf("search: %d initial states: at most %d", len(initial), stepMax)
-		}
-		if _, added := e.table.insert(w.fingerprint(&initial[i]), noParent, uint16(i), &initial[i]); added {
-			e.states.Add(1)
-		}
+	if err := e.begin(); err != nil {
+		return 0, err
 	}
 	for {
 		e.settle()
@@ -184,9 +191,47 @@ func (e *engine[S]) explore(ctx context.Context) (Stopped, error) {
 	}
 }
 
-// expand makes the next level out of the present one.
+// begin finds the initial states, as if they were the steps of one state without a number.
+func (e *engine[S]) begin() error {
+	w := e.workers[0]
+	initial := w.sys.Initial()
+	if len(initial) > stepMax {
+		return fmt.Errorf("search: %d initial states: at most %d", len(initial), stepMax)
+	}
+	w.out = w.out[:0]
+	for i := range initial {
+		w.out = append(w.out, Successor[S]{State: initial[i]})
+	}
+	e.chunks = []chunk{{from: noParent, ends: []uint32{uint32(len(initial))}, marks: []uint32{0}}}
+	e.states.Add(w.insert(&e.chunks[0], 0))
+	return nil
+}
+
+// count is how many chunks the level has. A chunk is a group of numbers, so that what is kept of the edges of a group is
+// written by one worker.
+func (e *engine[S]) count() int {
+	if len(e.level) == 0 {
+		return 0
+	}
+	last := e.base + uint32(len(e.level)) - 1
+	return int(last>>groupBits-e.base>>groupBits) + 1
+}
+
+// bounds gives the states of a chunk.
+func (e *engine[S]) bounds(i int) (from, to uint32) {
+	group := e.base>>groupBits + uint32(i)
+	return max(e.base, group<<groupBits), min(e.base+uint32(len(e.level)), (group+1)<<groupBits)
+}
+
+// at gives a state of the level.
+func (e *engine[S]) at(number uint32) *S {
+	in, at, _ := e.level[number-e.base].place()
+	return &e.table.shards[in].level[at]
+}
+
+// expand takes all steps of the level.
 func (e *engine[S]) expand(ctx context.Context) (Stopped, error) {
-	count := (len(e.level) + chunkSize - 1) / chunkSize
+	count := e.count()
 	for len(e.chunks) < count {
 		e.chunks = append(e.chunks, chunk{})
 	}
@@ -224,148 +269,22 @@ func (e *engine[S]) expand(ctx context.Context) (Stopped, error) {
 	return ByNothing, nil
 }
 
-// found is where a new state waits for its number.
-type found struct {
-	at   uint32
-	in   uint16 // shard
-	step uint16
-}
-
-// inOrder gives the states that the last expansion has found by parent and step. Parents are the states of the level that
-// was expanded: each gets its place by counting, and the few states of one parent are put in order.
-func (e *engine[S]) inOrder() []found {
-	t := e.table
-	first := make([]uint32, max(len(e.level), 1)+1)
-	place := func(parent uint32) uint32 {
-		if parent == noParent {
-			return 0
-		}
-		return parent - e.base
-	}
-	for i := range t.shards {
-		for at := range t.shards[i].pending {
-			first[place(t.shards[i].pending[at].parent)+1]++
-		}
-	}
-	for i := 1; i < len(first); i++ {
-		first[i] += first[i-1]
-	}
-	order := make([]found, first[len(first)-1])
-	end := slices.Clone(first)
-	for i := range t.shards {
-		for at := range t.shards[i].pending {
-			p := &t.shards[i].pending[at]
-			of := place(p.parent)
-			j := end[of]
-			for ; j > first[of] && order[j-1].step > p.step; j-- {
-				order[j] = order[j-1]
-			}
-			order[j] = found{uint32(at), uint16(i), p.step}
-			end[of]++
-		}
-	}
-	return order
-}
-
-// settle numbers the states that the last expansion has found, by parent and step, and makes them the level to expand.
-func (e *engine[S]) settle() {
-	t := e.table
-	order := e.inOrder()
-	total := len(order)
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.final = slices.Grow(s.final[:0], len(s.pending))[:len(s.pending)]
-	}
-	var zero S
-	pair := uint64(len(e.level)+total) * uint64(sizeOf(zero))
-	e.peak = max(e.peak, pair+uint64(total)*(uint64(sizeOf(pending[S]{}))+16))
-	base := uint32(e.rec.parents.n)
-	level := make([]S, total)
-	for i, o := range order {
-		s := &t.shards[o.in]
-		s.final[o.at] = base + uint32(i)
-		level[i] = s.pending[o.at].state
-		e.rec.parents.add(s.pending[o.at].parent)
-		e.rec.steps.add(s.pending[o.at].step)
-	}
-	for i := range t.shards {
-		t.settle(&t.shards[i])
-	}
-	if e.graph && e.depth > 0 {
-		e.link()
-	}
-	e.level, e.base = level, base
-	if total > 0 {
-		e.starts = append(e.starts, base)
-	}
-}
-
-// settle replaces a shard's references to pending states by their numbers.
-func (t *table[S]) settle(s *shard[S]) {
-	for at := range s.pending {
-		slot, _ := t.find(s, s.pending[at].fp)
-		s.refs[slot] = s.final[at] + 1
-	}
-	s.pending = s.pending[:0]
-}
-
-// link stores the free edges of the level that was expanded, now that all of their ends have numbers.
-func (e *engine[S]) link() {
-	count := (len(e.level) + chunkSize - 1) / chunkSize
-	from := e.base
-	for i := range e.chunks[:count] {
-		c := &e.chunks[i]
-		at := 0
-		for _, end := range c.ends {
-			page := e.edges.begin()
-			for ; at < end; at++ {
-				e.keepEdge(page, from, c.edges[at], c.steps[at])
-			}
-			e.edges.end(page)
-			from++
-		}
-	}
-}
-
-func (e *engine[S]) keepEdge(page *edgePage, from uint32, g target, step uint16) {
-	progress := g&edgeProgress != 0
-	to := e.table.number(g &^ edgeProgress)
-	if e.rec.parents.at(to) == from && e.rec.steps.at(to)&stepMask == step {
-		flags := uint16(stepFree)
-		if progress {
-			flags |= stepProgress
-		}
-		e.rec.steps.list[to>>pageBits][to&(1<<pageBits-1)] |= flags
-		return
-	}
-	page.add(from, to, progress)
-}
-
 // tally counts the marks of the level that was expanded.
 func (e *engine[S]) tally(chunks []chunk) {
-	owing := uint32(0)
-	for i, p := range e.props {
-		if p.Kind == Eventually {
-			owing |= 1 << i
-		}
-	}
-	state := e.base
 	for i := range chunks {
-		for _, m := range chunks[i].marks {
-			e.mark(state, m)
-			if owing != 0 {
-				e.rec.owed.add(m & owing)
-			}
-			state++
+		c := &chunks[i]
+		if c.any&e.never == 0 {
+			continue
+		}
+		for j, m := range c.marks {
+			e.mark(c.from+uint32(j), m)
 		}
 	}
 }
 
 func (e *engine[S]) mark(state uint32, marks uint32) {
-	for i, p := range e.props {
-		if marks>>i&1 != 0 && p.Kind == Never {
-			e.note(i, state)
-		}
+	for m := marks & e.never; m != 0; m &= m - 1 {
+		e.note(bits.TrailingZeros32(m), state)
 	}
 }
 
@@ -381,7 +300,8 @@ func (e *engine[S]) note(property int, state uint32) {
 // markLast counts the marks of a level that is not expanded.
 func (e *engine[S]) markLast() {
 	for i := range e.level {
-		e.mark(e.base+uint32(i), e.workers[0].sys.Marks(&e.level[i]).Bits)
+		number := e.base + uint32(i)
+		e.mark(number, e.workers[0].sys.Marks(e.at(number)).Bits)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+	"slices"
 	"unsafe"
 
 	"github.com/zeebo/xxh3"
@@ -15,11 +16,18 @@ type worker[S any] struct {
 	sys    System[S]
 	narrow bool
 	buf    []byte
-	out    []Successor[S]
+
+	out      []Successor[S] // what follows the states of a batch
+	arrivals []arrival      // of each
+	lists    []uint32       // places in out, by shard
+	steps    []uint32       // of a state, in the graph
 
 	level     int64 // transitions of the present level
 	levelSeen [MaxProperties]uint64
 }
+
+// batchSize is how many steps are collected, at least, before they are looked up; unless a chunk ends before.
+const batchSize = 2048
 
 // close takes what a level has shown into the result, now that the level is whole.
 func (w *worker[S]) close() {
@@ -48,7 +56,7 @@ func (w *worker[S]) work(ctx context.Context, chunks []chunk) {
 		if i >= len(chunks) || e.full.Load() || ctx.Err() != nil {
 			return
 		}
-		w.expand(&chunks[i], i*chunkSize)
+		w.expand(&chunks[i], i)
 		if chunks[i].err != nil {
 			e.next.Store(int64(len(chunks)))
 			return
@@ -64,28 +72,35 @@ func (w *worker[S]) work(ctx context.Context, chunks []chunk) {
 
 // expand takes every step that the states of a chunk allow. A panic of the system is an error of its own, told with its
 // state.
-func (w *worker[S]) expand(c *chunk, from int) {
+func (w *worker[S]) expand(c *chunk, i int) {
 	e := w.engine
-	*c = chunk{edges: c.edges[:0], ends: c.ends[:0], steps: c.steps[:0], marks: c.marks[:0]}
+	from, to := e.bounds(i)
+	*c = chunk{from: from, to: c.to[:0], flags: c.flags[:0], ends: c.ends[:0], marks: c.marks[:0]}
 	defer func() {
 		if p := recover(); p != nil {
 			c.err = fmt.Errorf("search: the system failed in a state %d steps from its beginning: %v", e.depth, p)
 		}
 	}()
-	to := min(from+chunkSize, len(e.level))
-	var transitions, added int64
-	for i := from; i < to; i++ {
-		s := &e.level[i]
+	w.out = w.out[:0]
+	var added int64
+	first := 0 // state of the batch
+	for number := from; number < to; number++ {
+		s := e.at(number)
 		marks := w.sys.Marks(s)
 		c.marks = append(c.marks, marks.Bits)
+		c.any |= marks.Bits
 		if !marks.Stop {
-			t, a := w.follow(c, s, e.base+uint32(i))
-			transitions, added = transitions+t, added+a
+			w.follow(s)
 		}
-		c.ends = append(c.ends, len(c.edges))
+		c.ends = append(c.ends, uint32(len(c.to)+len(w.out)))
+		if len(w.out) >= batchSize {
+			added += w.insert(c, first)
+			first = len(c.ends)
+		}
 	}
-	w.level += transitions
-	e.transitions.Add(transitions)
+	added += w.insert(c, first)
+	w.level += int64(len(c.to))
+	e.transitions.Add(int64(len(c.to)))
 	e.expanded.Add(int64(to - from))
 	if e.states.Add(added) > int64(e.opts.MaxStates) {
 		e.full.Store(true)
@@ -93,29 +108,74 @@ func (w *worker[S]) expand(c *chunk, from int) {
 }
 
 // follow takes the steps that one state allows.
-func (w *worker[S]) follow(c *chunk, s *S, number uint32) (transitions, added int64) {
+func (w *worker[S]) follow(s *S) {
+	before := len(w.out)
+	w.out = w.sys.Successors(s, w.out)
+	if n := len(w.out) - before; n > stepMax {
+		panic(fmt.Sprintf("%d steps are possible: at most %d", n, stepMax))
+	}
+}
+
+// insert looks up where the steps of a batch lead, which a chunk's states from the given one on allow. What one shard has
+// is looked up together.
+func (w *worker[S]) insert(c *chunk, first int) (added int64) {
 	e := w.engine
-	w.out = w.sys.Successors(s, w.out[:0])
-	if len(w.out) > stepMax {
-		panic(fmt.Sprintf("%d steps are possible: at most %d", len(w.out), stepMax))
+	var starts [shardCount + 1]uint32
+	w.arrive(c, first, &starts)
+	begin := len(c.to)
+	c.to = append(c.to, make([]target, len(w.out))...)
+	for i := range w.out {
+		c.flags = append(c.flags, w.flags(&w.out[i]))
 	}
-	for step := range w.out {
-		next := &w.out[step]
-		g, isNew := e.table.insert(w.fingerprint(&next.State), number, uint16(step), &next.State)
-		if isNew {
-			added++
-		}
-		for seen := next.Seen; seen != 0; seen &= seen - 1 {
-			w.levelSeen[bits.TrailingZeros32(seen)]++
-		}
-		if e.graph && next.Free {
-			if next.Progress {
-				g |= edgeProgress
-			}
-			c.edges, c.steps = append(c.edges, g), append(c.steps, uint16(step))
+	w.sort(&starts)
+	for in := range shardCount {
+		if list := w.lists[starts[in]:starts[in+1]]; len(list) > 0 {
+			added += int64(e.table.insert(in, list, w.arrivals, w.out, c.to[begin:], c.flags[begin:]))
 		}
 	}
-	return int64(len(w.out)), added
+	w.out = w.out[:0]
+	return added
+}
+
+// arrive notes where each step of a batch leads, and counts those of each shard.
+func (w *worker[S]) arrive(c *chunk, first int, starts *[shardCount + 1]uint32) {
+	w.arrivals = w.arrivals[:0]
+	i, offset := 0, uint32(len(c.to))
+	for j, end := range c.ends[first:] {
+		for begin := i; i < int(end-offset); i++ {
+			fp := w.fingerprint(&w.out[i].State)
+			w.arrivals = append(w.arrivals, arrival{fp, c.from + uint32(first+j), uint16(i - begin)})
+			starts[shardOf(fp)+1]++
+		}
+	}
+}
+
+// flags takes note of what a step is and shows.
+func (w *worker[S]) flags(next *Successor[S]) (flags uint8) {
+	for seen := next.Seen; seen != 0; seen &= seen - 1 {
+		w.levelSeen[bits.TrailingZeros32(seen)]++
+	}
+	if next.Free && w.engine.graph {
+		flags = stepFree
+		if next.Progress {
+			flags |= stepProgress
+		}
+	}
+	return flags
+}
+
+// sort lists the arrivals by shard, in their order.
+func (w *worker[S]) sort(starts *[shardCount + 1]uint32) {
+	for in := range shardCount {
+		starts[in+1] += starts[in]
+	}
+	w.lists = slices.Grow(w.lists[:0], len(w.arrivals))[:len(w.arrivals)]
+	at := *starts
+	for i := range w.arrivals {
+		in := shardOf(w.arrivals[i].fp)
+		w.lists[at[in]] = uint32(i)
+		at[in]++
+	}
 }
 
 func sizeOf[T any](x T) uintptr { return unsafe.Sizeof(x) }

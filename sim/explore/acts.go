@@ -1,6 +1,8 @@
 package explore
 
 import (
+	"math/bits"
+
 	"nexarsim/core"
 )
 
@@ -70,7 +72,7 @@ func (w *world) add(a act) { w.acts = append(w.acts, a) }
 
 // alive tells whether a node takes steps.
 func (w *world) alive(s *State, node int) bool {
-	return s.dead>>node&1 == 0 && !w.cells.at(s.cells[node]).of.still
+	return s.dead>>node&1 == 0 && w.cellFacts(s.cells[node]).moves
 }
 
 // eachMail visits the mails in flight; of equal ones that stand together the first.
@@ -79,28 +81,37 @@ func (w *world) eachMail(s *State, visit func(from, at int, number uint32, to in
 		if s.boxes[p] == w.empty {
 			continue
 		}
-		box := w.boxes.at(s.boxes[p]).of
+		box := w.boxFacts(s.boxes[p]).mails
 		for at, number := range box {
 			if at > 0 && box[at-1] == number {
 				continue
 			}
-			visit(p, at, number, int(w.mails.at(number).of.to))
+			visit(p, at, number, int(w.mailFacts(number).to))
 		}
 	}
 }
 
 func (w *world) deliveries(s *State) {
+	moves := w.moving(s)
 	w.eachMail(s, func(from, at int, number uint32, to int) {
-		if w.alive(s, to) && !s.apart(from, to) {
+		if moves>>to&1 != 0 && !s.apart(from, to) {
 			w.add(act{do: doDeliver, node: uint8(from), peer: uint8(to), at: uint16(at), what: number})
 		}
 	})
 }
 
+// moving gives the nodes that take steps.
+func (w *world) moving(s *State) (set uint8) {
+	for i := range w.cfg.World {
+		set |= bit(w.alive(s, i)) << i
+	}
+	return set
+}
+
 // internal lists what nodes have asked for themselves.
 func (w *world) internal(s *State) {
 	for i := range w.cfg.World {
-		if !w.alive(s, i) {
+		if !w.alive(s, i) || !w.cellFacts(s.cells[i]).asks {
 			continue
 		}
 		c := w.cells.at(s.cells[i]).of
@@ -120,14 +131,27 @@ func (w *world) suspicions(s *State) {
 	if s.dead == 0 && s.split == 0 {
 		return
 	}
+	w.reactions(s, doSuspect, giveSuspect, func(i int) uint8 { return s.dead | s.hides(i) })
+}
+
+// reactions lists the acts that give the nodes that take steps an input about peers, if something comes of it.
+func (w *world) reactions(s *State, d do, in input, peers func(node int) uint8) {
 	for i := range w.cfg.World {
-		for q := range w.cfg.World {
-			if i != q && w.alive(s, i) && s.certain(i, q) && w.step(s.cells[i], giveSuspect|input(q)).changed {
-				w.add(act{do: doSuspect, node: uint8(i), peer: uint8(q)})
-			}
+		if !w.alive(s, i) {
+			continue
+		}
+		for of := w.reacts(s.cells[i], in, peers(i)&^(1<<i)); of != 0; of &= of - 1 {
+			w.add(act{do: d, node: uint8(i), peer: uint8(bits.TrailingZeros8(of))})
 		}
 	}
 }
+
+// reachable gives the nodes that a node will not come to suspect by itself.
+func (w *world) reachable(s *State, node int) uint8 {
+	return w.all() &^ (s.dead | s.hides(node))
+}
+
+func (w *world) all() uint8 { return uint8(1<<w.cfg.World - 1) }
 
 // closes lists who may learn that a connection has ended: with a crash, for want of signs of life during a partition, or
 // because the peer has closed it.
@@ -137,10 +161,10 @@ func (w *world) closes(s *State) {
 	}
 	for i := range w.cfg.World {
 		for q := range w.cfg.World {
-			if i == q || !w.alive(s, i) || w.cells.at(s.cells[i]).of.closed>>q&1 != 0 {
+			if i == q || !w.alive(s, i) || w.cellFacts(s.cells[i]).closed>>q&1 != 0 {
 				continue
 			}
-			if s.certain(i, q) || w.cells.at(s.cells[q]).of.closed>>i&1 != 0 {
+			if s.certain(i, q) || w.cellFacts(s.cells[q]).closed>>i&1 != 0 {
 				w.add(act{do: doClose, node: uint8(i), peer: uint8(q)})
 			}
 		}
@@ -151,13 +175,7 @@ func (w *world) withdrawals(s *State) {
 	if w.streams || w.cfg.accurate() {
 		return
 	}
-	for i := range w.cfg.World {
-		for q := range w.cfg.World {
-			if i != q && w.alive(s, i) && !s.certain(i, q) && w.step(s.cells[i], giveTrust|input(q)).changed {
-				w.add(act{do: doTrust, node: uint8(i), peer: uint8(q)})
-			}
-		}
-	}
+	w.reactions(s, doTrust, giveTrust, func(i int) uint8 { return w.reachable(s, i) })
 }
 
 // tells lists whom a heartbeat would bring a decision that it lacks, and from whom, unless it is on its way already.
@@ -166,7 +184,7 @@ func (w *world) tells(s *State) {
 		return
 	}
 	for i := range w.cfg.World {
-		c := w.cells.at(s.cells[i]).of
+		c := *w.cellFacts(s.cells[i])
 		if !w.alive(s, i) || c.ended || w.informed(s, i, c.epoch) {
 			continue
 		}
@@ -174,7 +192,7 @@ func (w *world) tells(s *State) {
 			if i == p || !w.alive(s, p) || s.apart(i, p) || c.members>>p&1 == 0 {
 				continue
 			}
-			if question := w.question(c, p); len(w.step(s.cells[p], giveDeliver|input(question)).sends) > 0 {
+			if question := w.question(c.epoch, i, p); len(w.step(s.cells[p], giveDeliver|input(question)).sends) > 0 {
 				w.add(act{do: doTell, node: uint8(i), peer: uint8(p), what: question})
 			}
 		}
@@ -188,8 +206,8 @@ func (w *world) differ(s *State) bool {
 		if s.dead>>i&1 != 0 {
 			continue
 		}
-		c := w.cells.at(s.cells[i]).of
-		if c.ended || first >= 0 && c.epoch != w.cells.at(s.cells[first]).of.epoch {
+		c := w.cellFacts(s.cells[i])
+		if c.ended || first >= 0 && c.epoch != w.cellFacts(s.cells[first]).epoch {
 			return true
 		}
 		first = i
@@ -200,9 +218,12 @@ func (w *world) differ(s *State) bool {
 // informed tells whether the decision that ends an epoch is on its way to a node.
 func (w *world) informed(s *State, node int, epoch core.Epoch) bool {
 	for p := range w.cfg.World {
-		for _, number := range w.boxes.at(s.boxes[p]).of {
-			m := w.mails.at(number).of
-			if int(m.to) == node && m.msg.Kind == core.Commit && m.msg.Epoch == epoch {
+		b := w.boxFacts(s.boxes[p])
+		if b.to>>node&1 == 0 {
+			continue
+		}
+		for _, number := range b.mails {
+			if m := w.mailFacts(number); int(m.to) == node && m.kind == core.Commit && m.epoch == epoch {
 				return true
 			}
 		}
@@ -210,10 +231,16 @@ func (w *world) informed(s *State, node int, epoch core.Epoch) bool {
 	return false
 }
 
-// question is the heartbeat of a node to another.
-func (w *world) question(c *cell, to int) uint32 {
-	m := core.Message{Kind: core.Heartbeat, Group: w.group, Epoch: c.epoch, Ballot: core.NoBallot, Num: 1}
-	return w.numberMail(c.node, uint8(to), &m)
+// question is the heartbeat of a node in an epoch to another.
+func (w *world) question(epoch core.Epoch, from, to int) uint32 {
+	key := pair(uint32(epoch), uint32(from)<<8|uint32(to))
+	number, ok := w.asked.get(key)
+	if !ok {
+		m := core.Message{Kind: core.Heartbeat, Group: w.group, Epoch: epoch, Ballot: core.NoBallot, Num: 1}
+		number = w.numberMail(uint8(from), uint8(to), &m)
+		w.asked.put(key, number)
+	}
+	return number
 }
 
 func (w *world) timers(s *State, busy bool) {
@@ -228,23 +255,19 @@ func (w *world) timers(s *State, busy bool) {
 		if !w.alive(s, i) {
 			continue
 		}
-		c := w.cells.at(s.cells[i]).of
-		for id := range uint32(core.MaxTimers) {
-			if (c.armed&^c.lasts)>>id&1 != 0 {
-				w.add(act{do: d, node: uint8(i), what: id})
-			}
+		for timers := w.cellFacts(s.cells[i]).timers; timers != 0; timers &= timers - 1 {
+			w.add(act{do: d, node: uint8(i), what: uint32(bits.TrailingZeros16(timers))})
 		}
 	}
 }
 
 func (w *world) faults(s *State) {
-	all := uint8(1<<w.cfg.World - 1)
-	live := all &^ s.dead
+	live := w.all() &^ s.dead
 	for i := range w.cfg.World {
 		if s.crashes == 0 || live>>i&1 == 0 {
 			continue
 		}
-		for kept := len(w.boxes.at(s.boxes[i]).of); kept >= 0; kept-- {
+		for kept := len(w.boxFacts(s.boxes[i]).mails); kept >= 0; kept-- {
 			w.add(act{do: doCrash, node: uint8(i), at: uint16(kept)})
 		}
 	}
@@ -260,6 +283,9 @@ func (w *world) faults(s *State) {
 	if s.split != 0 {
 		w.add(act{do: doHeal})
 	}
+	if s.losses == 0 && s.duplicates == 0 {
+		return
+	}
 	w.eachMail(s, func(from, at int, number uint32, to int) {
 		a := act{node: uint8(from), peer: uint8(to), at: uint16(at), what: number}
 		if s.losses > 0 {
@@ -274,13 +300,7 @@ func (w *world) faults(s *State) {
 }
 
 func (w *world) accusations(s *State) {
-	for i := range w.cfg.World {
-		for q := range w.cfg.World {
-			if i != q && w.alive(s, i) && !s.certain(i, q) && w.step(s.cells[i], giveSuspect|input(q)).changed {
-				w.add(act{do: doAccuse, node: uint8(i), peer: uint8(q)})
-			}
-		}
-	}
+	w.reactions(s, doAccuse, giveSuspect, func(i int) uint8 { return w.reachable(s, i) })
 }
 
 // apply takes a step.
@@ -329,7 +349,7 @@ func (w *world) apply(s *State, a act) (progress bool, seen uint32) {
 	case doPartition:
 		changed = -1
 		s.partitions--
-		s.split, s.side = uint8(1<<w.cfg.World-1)&^s.dead, a.peer
+		s.split, s.side = w.all()&^s.dead, a.peer
 		s.verdict = w.judgePartition(s.verdict, s.split, s.side, false)
 	case doHeal:
 		s.verdict = w.judgePartition(s.verdict, s.split, s.side, true)
@@ -343,7 +363,7 @@ func (w *world) apply(s *State, a act) (progress bool, seen uint32) {
 }
 
 func (w *world) remove(s *State, node, at int) {
-	box := w.boxes.at(s.boxes[node]).of
+	box := w.boxFacts(s.boxes[node]).mails
 	w.box = append(append(w.box[:0], box[:at]...), box[at+1:]...)
 	s.boxes[node] = w.numberBox(w.box)
 }

@@ -46,21 +46,7 @@ type part[T any] struct {
 
 // number gives the number of the part with this encoding, and makes the part if it is new.
 func (a *atlas[T]) number(encoding []byte, make1 func() T) uint32 {
-	return a.numberOf(xxh3.Hash128(encoding), make1)
-}
-
-// recalled is number for parts that one worker asks for again and again: it asks its own memory first.
-func (a *atlas[T]) recalled(own *memo, encoding []byte, make1 func() T) uint32 {
 	h := xxh3.Hash128(encoding)
-	if number, ok := own.get(h.Hi); ok && a.at(number).rest == h.Lo {
-		return number
-	}
-	number := a.numberOf(h, make1)
-	own.put(h.Hi, number)
-	return number
-}
-
-func (a *atlas[T]) numberOf(h xxh3.Uint128, make1 func() T) uint32 {
 	s := &a.shards[h.Hi%atlasShards]
 	s.mu.RLock()
 	n, ok := s.seen[h.Hi]

@@ -39,21 +39,38 @@ func appendMail(buf []byte, from, to uint8, m *core.Message) []byte {
 // be lost with it. Once it cannot crash any more, the order means nothing, and mails stand in the order of what they are.
 type outbox []uint32
 
+// numberBox gives an outbox its number. Each worker remembers those that it has met by the numbers of their mails.
 func (w *world) numberBox(box outbox) uint32 {
-	w.buf = w.buf[:0]
-	for _, m := range box {
-		w.buf = binary.LittleEndian.AppendUint64(w.buf, w.mails.at(m).hash)
+	h := box.hash()
+	number, ok := w.boxed.find(h, func(number uint32) bool { return slices.Equal(w.boxFacts(number).mails, box) })
+	if !ok {
+		w.buf = w.buf[:0]
+		for _, m := range box {
+			w.buf = binary.LittleEndian.AppendUint64(w.buf, w.mails.at(m).hash)
+		}
+		number = w.boxes.number(w.buf, func() outbox { return slices.Clone(box) })
+		w.boxed.add(h, number)
 	}
-	return w.boxes.recalled(&w.boxed, w.buf, func() outbox { return slices.Clone(box) })
+	return number
 }
 
-func (w *world) sortBox(box outbox) {
-	slices.SortFunc(box, func(a, b uint32) int {
-		if a == b {
-			return 0
-		}
-		return cmp.Compare(w.mails.at(a).of.key, w.mails.at(b).of.key)
-	})
+// hash is of numbers, which depend on who met a mail first: it is good within one search.
+func (b outbox) hash() uint32 {
+	h := uint64(len(b))
+	for _, m := range b {
+		h = memoHash(h<<32 ^ h>>32 ^ uint64(m))
+	}
+	return uint32(h)
+}
+
+func (w *world) sortBox(box outbox) { slices.SortFunc(box, w.compareMails) }
+
+// compareMails orders mails by what they are.
+func (w *world) compareMails(a, b uint32) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Compare(w.mails.at(a).of.key, w.mails.at(b).of.key)
 }
 
 // What may become of a mail at its receiver.
@@ -116,13 +133,12 @@ func (w *world) askRefused(c *cell, m *mail) bool {
 }
 
 // spent tells whether a mail in flight can do nothing any more, at its receiver or by what the receiver answers.
-func (w *world) spent(s *State, number uint32) bool {
-	m := w.mails.at(number).of
-	switch w.fate(s.cells[m.to], number) {
+func (w *world) spent(s *State, from, to int, number uint32) bool {
+	switch w.fate(s.cells[to], number) {
 	case mailSpent:
 		return true
 	case mailAnswered:
-		return s.dead>>m.from&1 != 0 || w.refused(s.cells[m.from], number)
+		return s.dead>>from&1 != 0 || w.refused(s.cells[from], number)
 	}
 	return false
 }

@@ -2,9 +2,13 @@ package explore
 
 // memo remembers what follows from two numbers. Each worker has its own.
 type memo struct {
-	keys   []uint64 // key plus one; 0 is free
-	values []uint32
-	used   int
+	slots []memoSlot
+	used  int
+}
+
+type memoSlot struct {
+	key   uint64 // plus one; 0 is free
+	value uint32
 }
 
 // memoHash mixes all bits into all: numbers of parts are small, and pairs of them look alike.
@@ -19,14 +23,14 @@ func memoHash(key uint64) uint64 {
 func pair(a, b uint32) uint64 { return uint64(a)<<32 | uint64(b) }
 
 func (m *memo) get(key uint64) (uint32, bool) {
-	if len(m.keys) == 0 {
+	if len(m.slots) == 0 {
 		return 0, false
 	}
-	mask := uint64(len(m.keys) - 1)
+	mask := uint64(len(m.slots) - 1)
 	for i := memoHash(key) & mask; ; i = (i + 1) & mask {
-		switch m.keys[i] {
+		switch s := &m.slots[i]; s.key {
 		case key + 1:
-			return m.values[i], true
+			return s.value, true
 		case 0:
 			return 0, false
 		}
@@ -34,25 +38,68 @@ func (m *memo) get(key uint64) (uint32, bool) {
 }
 
 func (m *memo) put(key uint64, value uint32) {
-	if 3*m.used >= 2*len(m.keys) {
+	if 3*m.used >= 2*len(m.slots) {
 		m.grow()
 	}
-	mask := uint64(len(m.keys) - 1)
+	mask := uint64(len(m.slots) - 1)
 	i := memoHash(key) & mask
-	for m.keys[i] != 0 {
+	for m.slots[i].key != 0 {
 		i = (i + 1) & mask
 	}
-	m.keys[i], m.values[i] = key+1, value
+	m.slots[i] = memoSlot{key + 1, value}
 	m.used++
 }
 
 func (m *memo) grow() {
-	old := *m
-	n := max(1024, 2*len(m.keys))
-	*m = memo{keys: make([]uint64, n), values: make([]uint32, n)}
-	for i, key := range old.keys {
-		if key != 0 {
-			m.put(key-1, old.values[i])
+	old := m.slots
+	*m = memo{slots: make([]memoSlot, max(1024, 2*len(old)))}
+	for _, s := range old {
+		if s.key != 0 {
+			m.put(s.key-1, s.value)
 		}
 	}
+}
+
+// recall remembers parts by a hash that several of them may have.
+type recall struct {
+	slots []recallSlot
+	used  int
+}
+
+type recallSlot struct {
+	hash   uint32
+	number uint32 // plus one; 0 is free
+}
+
+// find gives the number of the part with this hash that is the one.
+func (r *recall) find(hash uint32, is func(number uint32) bool) (uint32, bool) {
+	if len(r.slots) == 0 {
+		return 0, false
+	}
+	mask := uint32(len(r.slots) - 1)
+	for i := hash & mask; r.slots[i].number != 0; i = (i + 1) & mask {
+		if s := r.slots[i]; s.hash == hash && is(s.number-1) {
+			return s.number - 1, true
+		}
+	}
+	return 0, false
+}
+
+func (r *recall) add(hash, number uint32) {
+	if 3*r.used >= 2*len(r.slots) {
+		old := r.slots
+		*r = recall{slots: make([]recallSlot, max(1024, 2*len(old)))}
+		for _, s := range old {
+			if s.number != 0 {
+				r.add(s.hash, s.number-1)
+			}
+		}
+	}
+	mask := uint32(len(r.slots) - 1)
+	i := hash & mask
+	for r.slots[i].number != 0 {
+		i = (i + 1) & mask
+	}
+	r.slots[i] = recallSlot{hash, number + 1}
+	r.used++
 }

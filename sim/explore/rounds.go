@@ -23,24 +23,11 @@ type lowering struct {
 	epoch    core.Epoch
 }
 
-// noRound stands for a node that is in no agreement, in w.promises.
+// noRound stands for a node that is in no agreement.
 const noRound = math.MaxUint32
 
-// promises gives the round that a cell's node has promised.
-func (w *world) promised(number uint32) uint32 {
-	if r, ok := w.promises.get(uint64(number)); ok {
-		return r
-	}
-	r := uint32(noRound)
-	c := w.cells.at(number).of
-	if x, ok := c.m.(ranger); ok && !c.still {
-		if promised, in := x.Rounds(func(uint32) {}); in {
-			r = promised
-		}
-	}
-	w.promises.put(uint64(number), r)
-	return r
-}
+// promised gives the round that a cell's node has promised.
+func (w *world) promised(number uint32) uint32 { return w.cellFacts(number).promised }
 
 // lower lowers the rounds of a state, if they can be: those of the oldest agreement that is under way. Whoever comes to a
 // later one later begins it at round 0.
@@ -50,15 +37,12 @@ func (w *world) lower(s *State) lowering {
 		if s.dead>>i&1 != 0 {
 			continue
 		}
-		p := w.promised(s.cells[i])
-		if p == noRound {
-			continue
-		}
-		switch e := w.cells.at(s.cells[i]).of.epoch; {
-		case e < epoch:
-			least, epoch = p, e
-		case e == epoch:
-			least = min(least, p)
+		switch f := w.cellFacts(s.cells[i]); {
+		case f.promised == noRound:
+		case f.epoch < epoch:
+			least, epoch = f.promised, f.epoch
+		case f.epoch == epoch:
+			least = min(least, f.promised)
 		}
 	}
 	if least == noRound || least < 2 {

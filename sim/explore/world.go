@@ -53,16 +53,22 @@ type world struct {
 	actsFor State
 	hasActs bool
 
-	boxed    memo // hash to box
-	steps    memo // (cell, input) to outcome
+	boxed    recall // outboxes
+	steps    memo   // (cell, input) to outcome
 	outcomes []outcome
 	fates    memo     // (receiver's cell, mail)
 	refusals memo     // (sender's cell, mail)
 	judged   memo     // (verdict, lines)
 	acted    memo     // (verdict, act)
 	answers  memo     // (mail, its answer), of a check of claims
-	promises memo     // cell to its promised round
+	asked    memo     // (epoch, node and peer) to a question
 	lowered  lowering // by the last act
+
+	cellTable    table[cellFacts]
+	mailTable    table[mailFacts]
+	boxTable     table[boxFacts]
+	verdictTable table[verdictFacts]
+	counts       countsShare
 
 	judge *checker.Judge
 	rec   *record.Recorder
@@ -140,10 +146,10 @@ func appendHash(buf []byte, h uint64) []byte {
 
 // Marks tells what is broken, and, where nothing but timers is left, what is owed.
 func (w *world) Marks(s *State) search.Marks {
-	v := w.verdicts.at(s.verdict).of
+	v := w.verdictFacts(s.verdict)
 	m := search.Marks{Bits: v.broken, Stop: v.broken>>markLivelock&1 != 0}
-	if v.owed != 0 && !m.Stop && w.quiet(s) {
-		m.Bits |= v.owed
+	if owed := v.owed; owed != 0 && !m.Stop && w.quiet(s) {
+		m.Bits |= owed
 	}
 	return m
 }
@@ -174,9 +180,9 @@ func (w *world) take(s *State, node int, in input) (progress bool, seen uint32) 
 
 // send puts mails into a node's outbox. Those to a crashed node, or over a closed link, are lost.
 func (w *world) send(s *State, node int, o *outcome) {
-	w.box = append(w.box[:0], w.boxes.at(s.boxes[node]).of...)
+	w.box = append(w.box[:0], w.boxFacts(s.boxes[node]).mails...)
 	for i, number := range o.sends {
-		to := int(w.mails.at(number).of.to)
+		to := int(w.mailFacts(number).to)
 		if o.asks != nil && o.asks[i] != 0 {
 			s.cells[node] = w.owe(s.cells[node], o.asks[i])
 		}
@@ -226,29 +232,44 @@ func (s *State) apart(a, b int) bool {
 	return s.split>>a&1 != 0 && s.split>>b&1 != 0 && s.side>>a&1 != s.side>>b&1
 }
 
+// hides gives the nodes that the partition in force hides from one.
+func (s *State) hides(node int) uint8 {
+	switch {
+	case s.split>>node&1 == 0:
+		return 0
+	case s.side>>node&1 != 0:
+		return s.split &^ s.side
+	}
+	return s.split & s.side
+}
+
 // tidy drops what can do nothing any more, of all mails or of those from and to one node, and puts the outboxes in order.
 func (w *world) tidy(s *State, node int) {
 	for p := range w.cfg.World {
 		if s.boxes[p] == w.empty {
 			continue
 		}
-		box := w.boxes.at(s.boxes[p]).of
+		b := w.boxFacts(s.boxes[p])
+		if node >= 0 && p != node && b.to>>node&1 == 0 {
+			continue
+		}
+		box, inOrder := b.mails, b.sorted
 		w.box = w.box[:0]
 		for _, number := range box {
-			m := w.mails.at(number).of
-			if !w.carries(s, p, int(m.to)) {
+			to := int(w.mailFacts(number).to)
+			if !w.carries(s, p, to) {
 				continue
 			}
-			if (node < 0 || p == node || int(m.to) == node) && !w.cfg.Plain.KeepSpent && w.spent(s, number) {
+			if (node < 0 || p == node || to == node) && !w.cfg.Plain.KeepSpent && w.spent(s, p, to, number) {
 				continue
 			}
 			w.box = append(w.box, number)
 		}
-		sorted := s.crashes == 0 || s.dead>>p&1 != 0
-		if len(w.box) == len(box) && !(sorted && node < 0 || sorted && p == node) {
+		sorted := (s.crashes == 0 || s.dead>>p&1 != 0) && !w.cfg.Plain.KeepOrder
+		if len(w.box) == len(box) && (inOrder || !sorted || node >= 0 && p != node) {
 			continue
 		}
-		if sorted && !w.cfg.Plain.KeepOrder {
+		if sorted && !inOrder {
 			w.sortBox(w.box)
 		}
 		s.boxes[p] = w.numberBox(w.box)

@@ -146,7 +146,9 @@ func Run[S any](ctx context.Context, make1 func() System[S], o Options) (*Result
 	}
 	e := &engine[S]{opts: o, table: newTable[S](!o.Narrow)}
 	for range o.Workers {
-		e.workers = append(e.workers, &worker[S]{engine: e, sys: make1(), narrow: o.Narrow})
+		w := &worker[S]{engine: e, sys: make1(), narrow: o.Narrow}
+		w.short, _ = w.sys.(Fingerprinter[S])
+		e.workers = append(e.workers, w)
 	}
 	e.props = e.workers[0].sys.Properties()
 	if len(e.props) > MaxProperties {

@@ -15,6 +15,13 @@ type System[S any] interface {
 	Marks(s *S) Marks
 }
 
+// Fingerprinter is a System that has a shorter way to a state's fingerprint than by its encoding. Systems need not be any.
+type Fingerprinter[S any] interface {
+	// Fingerprint gives 128 bits: the same for states that encode alike, from any worker's system, and for two that do not the
+	// same by chance only, half by half. If ok is false, the encoding is used; it is so for all states or for none.
+	Fingerprint(s *S) (lo, hi uint64, ok bool)
+}
+
 // Successor is one step that a state allows.
 type Successor[S any] struct {
 	State S

@@ -14,6 +14,7 @@ import (
 type worker[S any] struct {
 	engine *engine[S]
 	sys    System[S]
+	short  Fingerprinter[S] // the same system, if it is one
 	narrow bool
 	buf    []byte
 
@@ -40,6 +41,14 @@ func (w *worker[S]) close() {
 }
 
 func (w *worker[S]) fingerprint(s *S) fingerprint {
+	if w.short != nil {
+		if lo, hi, ok := w.short.Fingerprint(s); ok {
+			if w.narrow {
+				hi = 0
+			}
+			return fingerprint{lo, hi}
+		}
+	}
 	w.buf = w.sys.AppendState(w.buf[:0], s)
 	if w.narrow {
 		return fingerprint{lo: xxh3.Hash(w.buf)}

@@ -61,12 +61,14 @@ type cellFacts struct {
 	share    share128 // nothing for a crashed node
 	epoch    core.Epoch
 	promised uint32 // round; noRound for a node that is in no agreement
+	node     uint8
 	timers   uint16 // that are armed, without those that must not fire in place of others
 	members  uint8  // of its view
 	closed   uint8
 	moves    bool // it takes steps
 	ended    bool
 	asks     bool // it has wakes or answers
+	held     bool // to what it promises under other names
 	asked    [2]uint8
 	reacts   [2]uint8 // of those that were asked: the peers whose suspicion, or its withdrawal, brings something about
 }
@@ -82,7 +84,7 @@ func (w *world) makeCellFacts(number uint32) cellFacts {
 	p := w.cells.at(number)
 	c := p.of
 	f := cellFacts{
-		epoch: c.epoch, promised: noRound, timers: c.armed &^ c.lasts, members: c.members, closed: c.closed,
+		node: c.node, epoch: c.epoch, promised: noRound, timers: c.armed &^ c.lasts, members: c.members, closed: c.closed,
 		moves: !c.still, ended: c.ended, asks: len(c.wakes)+len(c.answers) > 0,
 	}
 	if c.m == nil {
@@ -181,6 +183,9 @@ func (w *world) makeVerdictFacts(number uint32) verdictFacts {
 // Fingerprint adds up what the parts and the counts say. Each adds 128 bits that stand for it alone, so that two states
 // have one sum by chance only.
 func (w *world) Fingerprint(s *State) (lo, hi uint64, ok bool) {
+	if w.sym != nil {
+		return 0, 0, false // states that are alike have one encoding
+	}
 	sum := w.countsShare(s)
 	for i := range w.cfg.World {
 		c, b := &w.cellFacts(s.cells[i]).share, &w.boxFacts(s.boxes[i]).share

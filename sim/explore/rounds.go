@@ -27,7 +27,15 @@ type lowering struct {
 const noRound = math.MaxUint32
 
 // promised gives the round that a cell's node has promised.
-func (w *world) promised(number uint32) uint32 { return w.cellFacts(number).promised }
+func (w *world) promised(number uint32) uint32 {
+	f := w.cellFacts(number)
+	promised := f.promised
+	if w.holding() && !f.held {
+		f.held = true
+		w.holdPromise(number, promised)
+	}
+	return promised
+}
 
 // lower lowers the rounds of a state, if they can be: those of the oldest agreement that is under way. Whoever comes to a
 // later one later begins it at round 0.
@@ -37,12 +45,13 @@ func (w *world) lower(s *State) lowering {
 		if s.dead>>i&1 != 0 {
 			continue
 		}
-		switch f := w.cellFacts(s.cells[i]); {
-		case f.promised == noRound:
-		case f.epoch < epoch:
-			least, epoch = f.promised, f.epoch
-		case f.epoch == epoch:
-			least = min(least, f.promised)
+		p := w.promised(s.cells[i])
+		switch e := w.cellFacts(s.cells[i]).epoch; {
+		case p == noRound:
+		case e < epoch:
+			least, epoch = p, e
+		case e == epoch:
+			least = min(least, p)
 		}
 	}
 	if least == noRound || least < 2 {
@@ -79,17 +88,19 @@ func (w *world) roundBelow(s *State, round uint32, epoch core.Epoch) (below uint
 
 func (w *world) takeOff(s *State, l lowering) {
 	for i := range w.cfg.World {
-		if c := *w.cells.at(s.cells[i]).of; c.epoch == l.epoch && w.promised(s.cells[i]) != noRound {
-			c.m = c.m.Clone()
-			c.m.(ranger).LowerRounds(l.from, l.by)
-			s.cells[i] = w.numberCell(&c)
+		if c := s.cells[i]; w.cells.at(c).of.epoch == l.epoch && w.promised(c) != noRound {
+			s.cells[i] = w.lowerCell(c, l)
+			if w.holding() {
+				w.holdLowered(c, s.cells[i], l, w.renamedCell, w.lowerCell)
+			}
 		}
 		box := append(outbox(nil), w.boxes.at(s.boxes[i]).of...)
 		for at, number := range box {
-			if of := w.mails.at(number).of; of.msg.Epoch == l.epoch {
-				m := of.msg
-				m.LowerRounds(l.from, l.by)
-				box[at] = w.numberMail(of.from, of.to, &m)
+			if w.mails.at(number).of.msg.Epoch == l.epoch {
+				box[at] = w.lowerMail(number, l)
+				if w.holding() {
+					w.holdLowered(number, box[at], l, w.renamedMail, w.lowerMail)
+				}
 			}
 		}
 		s.boxes[i] = w.numberBox(box)

@@ -112,7 +112,7 @@ func (w *world) step(c uint32, in input) *outcome {
 	key := pair(c, uint32(in))
 	i, ok := w.steps.get(key)
 	if !ok {
-		o := w.workOut(c, in)
+		o := w.workOutOnce(key, c, in)
 		i = uint32(len(w.outcomes))
 		w.steps.put(key, i)
 		w.outcomes = append(w.outcomes, o)
@@ -122,6 +122,20 @@ func (w *world) step(c uint32, in input) *outcome {
 		w.holdStep(w.outcomes[i])
 	}
 	return &w.outcomes[i]
+}
+
+// workOutOnce takes over what another worker has worked out, if nodes are not folded: each worker holds what it does itself
+// to what comes of it under other names.
+func (w *world) workOutOnce(key uint64, number uint32, in input) outcome {
+	if w.sym != nil {
+		return w.workOut(number, in)
+	}
+	o, known := w.stepped.get(key)
+	if !known {
+		o = w.workOut(number, in)
+		w.stepped.put(key, o)
+	}
+	return o
 }
 
 func (w *world) workOut(number uint32, in input) outcome {

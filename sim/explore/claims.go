@@ -51,6 +51,8 @@ type claimant struct {
 	w      *world
 	doubts map[core.Kind]string // of each kind, the text that comes first
 	seen   []uint64             // mails that are answered
+	idlers map[uint32][]uint64  // by mail, a bit for each cell of its sender that has no use for a refusal of it
+	spents map[uint32][]uint64  // by mail, a bit for each cell of its receiver at which it is spent
 	before []byte
 	after  []byte
 	out    core.Effects
@@ -72,7 +74,7 @@ func broken(worlds []*world) []doubt {
 	}
 	var all []*claimant
 	for _, w := range worlds {
-		all = append(all, &claimant{claims: k, w: w, doubts: map[core.Kind]string{}, seen: make([]uint64, (mails+63)/64)})
+		all = append(all, &claimant{claims: k, w: w, doubts: map[core.Kind]string{}, seen: make([]uint64, (mails+63)/64), idlers: map[uint32][]uint64{}, spents: map[uint32][]uint64{}})
 	}
 	share(all, cells, (*claimant).ask)
 	k.collect(all)
@@ -255,15 +257,31 @@ func (c *claimant) idle(number uint32, reply *core.Message) bool {
 		return ok != 0
 	}
 	idle := true
-	turn := c.turn[number] - 1
-	for _, sender := range c.cells[l.from] {
-		if c.idles[sender][turn>>6]>>(turn&63)&1 != 0 && !c.spentAt(sender, back) {
-			idle = false
-			break
-		}
+	spent := c.column(c.spents, back, l.from, c.spentAt)
+	for i, idlers := range c.column(c.idlers, number, l.from, c.idleAt) {
+		idle = idle && idlers&^spent[i] == 0
 	}
 	c.w.answers.put(key, uint32(bit(idle)))
 	return idle
+}
+
+// column gives a bit for each cell of a node: what is so of a mail there.
+func (c *claimant) column(known map[uint32][]uint64, mail uint32, node uint8, is func(cell, mail uint32) bool) []uint64 {
+	all, ok := known[mail]
+	if !ok {
+		all = make([]uint64, (len(c.cells[node])+63)/64)
+		for i, cell := range c.cells[node] {
+			all[i>>6] |= uint64(bit(is(cell, mail))) << (i & 63)
+		}
+		known[mail] = all
+	}
+	return all
+}
+
+// idleAt tells whether a cell has no use for a refusal of a mail that its node has sent.
+func (c *claimant) idleAt(cell, number uint32) bool {
+	turn := c.turn[number] - 1
+	return c.idles[cell][turn>>6]>>(turn&63)&1 != 0
 }
 
 // spentAt tells whether a mail is spent at a cell, also one that the search has not met.

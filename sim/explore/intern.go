@@ -86,3 +86,33 @@ func (a *atlas[T]) add(s *atlasShard, h xxh3.Uint128, make1 func() T) name {
 func (a *atlas[T]) at(number uint32) *part[T] {
 	return &a.pages[number>>atlasPageBits].Load()[number&(1<<atlasPageBits-1)]
 }
+
+// common remembers what follows from two numbers, for all workers: what one of them has worked out, the others take over into
+// memories of their own.
+type common[T any] struct {
+	shards [atlasShards]commonShard[T]
+}
+
+type commonShard[T any] struct {
+	mu sync.RWMutex
+	of map[uint64]T
+	_  [32]byte
+}
+
+func (c *common[T]) get(key uint64) (T, bool) {
+	s := &c.shards[memoHash(key)%atlasShards]
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	x, ok := s.of[key]
+	return x, ok
+}
+
+func (c *common[T]) put(key uint64, x T) {
+	s := &c.shards[memoHash(key)%atlasShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of == nil {
+		s.of = map[uint64]T{}
+	}
+	s.of[key] = x
+}

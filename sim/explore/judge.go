@@ -240,9 +240,18 @@ func (w *world) judgeLines(verdict, lines uint32) uint32 {
 	if v, ok := known.get(key); ok {
 		return v
 	}
-	w.recall(verdict)
-	w.show(lines)
-	v := w.numberVerdict(w.judge, origin{how: byStep, of: verdict, in: input(lines)})
+	v, ruled := uint32(0), false
+	if w.sym == nil {
+		v, ruled = w.ruled.get(key)
+	}
+	if !ruled {
+		w.recall(verdict)
+		w.show(lines)
+		v = w.numberVerdict(w.judge, origin{how: byStep, of: verdict, in: input(lines)})
+	}
+	if w.sym == nil && !ruled {
+		w.ruled.put(key, v)
+	}
 	known.put(key, v)
 	if w.holding() {
 		w.holdVerdict(v, func(r int) uint32 { return w.judgeLines(w.renamedVerdict(r, verdict), w.renamedLines(r, lines)) })

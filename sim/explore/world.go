@@ -28,6 +28,8 @@ type parts struct {
 	boxes    atlas[outbox]
 	verdicts atlas[*verdictOf]
 	lines    atlas[*shown]
+	stepped  common[outcome] // by cell and input
+	ruled    common[uint32]  // verdicts, by the one before and lines
 }
 
 // world is the system that is explored, for one worker.

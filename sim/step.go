@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"nexarsim/checker"
 	"nexarsim/core"
 	"nexarsim/internal/record"
 	"nexarsim/netsim"
@@ -125,7 +126,10 @@ func (s *Simulator) recordDelivery(id int, in *core.Input, out *core.Effects) {
 			}
 		}
 	}
-	if used || s.observed {
+	switch {
+	case used && s.passes(id, int(in.From), &in.Msg):
+		s.cause = s.rec.Passed()
+	case used || s.observed:
 		s.cause = s.rec.Deliver(s.now, id, int(in.From), in.ID, &in.Msg, s.nodes[id].epoch, used)
 	}
 	if used {
@@ -186,7 +190,18 @@ func (s *Simulator) usedLate(id int, n *node, e *core.Effect, out *core.Effects)
 		return
 	}
 	s.digest.word(msg)
+	if s.passes(id, int(e.Peer), m) {
+		s.cause = s.rec.Passed()
+		return
+	}
 	s.cause = s.rec.Late(s.now, id, int(e.Peer), msg, m, n.epoch)
+}
+
+// passes gives the judge a used message without its line, where nobody else reads it and the judge has nothing to say.
+func (s *Simulator) passes(id, from int, m *core.Message) bool {
+	return !s.observed && s.judge.Uses(checker.Use{
+		T: s.now, Node: id, From: from, Epoch: uint64(s.nodes[id].epoch), Group: m.Group, Of: uint64(m.Epoch),
+	})
 }
 
 // hasTimer tells whether a machine may have a timer of that number; one that uses another has broken its own rules.

@@ -33,6 +33,33 @@ func (d *digest) word(w uint64) {
 	}
 }
 
+// two and three are word for as many words.
+
+func (d *digest) two(v, w uint64) {
+	if d.log != nil || len(d.buf)-d.n <= 2*8 {
+		d.word(v)
+		d.word(w)
+		return
+	}
+	b := d.buf[d.n:][:16]
+	binary.LittleEndian.PutUint64(b, v)
+	binary.LittleEndian.PutUint64(b[8:], w)
+	d.n += 16
+}
+
+func (d *digest) three(u, v, w uint64) {
+	if d.log != nil || len(d.buf)-d.n <= 3*8 {
+		d.word(u)
+		d.two(v, w)
+		return
+	}
+	b := d.buf[d.n:][:24]
+	binary.LittleEndian.PutUint64(b, u)
+	binary.LittleEndian.PutUint64(b[8:], v)
+	binary.LittleEndian.PutUint64(b[16:], w)
+	d.n += 24
+}
+
 func (d *digest) flush() {
 	d.hash = xxh3.HashSeed(d.buf[:d.n], d.hash)
 	d.n = 0

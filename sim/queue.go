@@ -121,7 +121,14 @@ func (q *queue) note(e entry) {
 // pop takes the first entry out; false if there is none.
 func (q *queue) pop() (first entry, ok bool) {
 	if len(q.today) == 0 && q.noted > 0 {
-		q.begin(q.next())
+		at := q.begin(q.next())
+		n := &q.notes[at]
+		if n.next == 0 && (len(q.later) == 0 || n.before(&q.later[0])) { // nothing else comes on that day, or before it
+			n.next, q.unused = q.unused, at
+			q.noted--
+			return n.entry, true
+		}
+		q.move(at)
 	}
 	switch {
 	case len(q.today) == 0 && len(q.later) == 0:
@@ -148,12 +155,17 @@ func (q *queue) next() int64 {
 	}
 }
 
-// begin makes a day today.
-func (q *queue) begin(day int64) {
+// begin makes a day today, and gives the first of its notes.
+func (q *queue) begin(day int64) int32 {
 	d := uint(day) % days
 	q.day = day
 	q.marks[d/64] &^= 1 << (d % 64)
-	for at := q.first[d]; at > 0; {
+	return q.first[d]
+}
+
+// move takes a day's notes out of the calendar.
+func (q *queue) move(at int32) {
+	for at > 0 {
 		n := &q.notes[at]
 		q.today.push(n.entry)
 		next := n.next

@@ -115,12 +115,19 @@ func (d *digest) short(m *core.Message) {
 	if len(m.Body) == 0 {
 		return
 	}
-	var w uint64
-	for i := range len(m.Body) {
-		w = w<<8 | uint64(m.Body[i])
-	}
-	binary.LittleEndian.PutUint64(b[48:], w)
+	binary.LittleEndian.PutUint64(b[48:], letters(m.Body))
 	d.n += 8
+}
+
+// letters is up to eight bytes as a number.
+func letters(s string) (w uint64) {
+	if len(s) == 8 { // one instruction
+		return uint64(s[7]) | uint64(s[6])<<8 | uint64(s[5])<<16 | uint64(s[4])<<24 | uint64(s[3])<<32 | uint64(s[2])<<40 | uint64(s[1])<<48 | uint64(s[0])<<56
+	}
+	for i := range len(s) {
+		w = w<<8 | uint64(s[i])
+	}
+	return w
 }
 
 func (d *digest) sum() uint64 {

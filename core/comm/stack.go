@@ -123,7 +123,9 @@ func (k *Stack) below(now core.Instant, in *core.Input, out *core.Effects) {
 	if in.Kind == core.InStart && k.status == fresh {
 		k.status = running
 	}
-	k.observe(now, out.List()[from:], out)
+	if list := out.List(); len(list) > from {
+		k.observe(now, list[from:], out)
+	}
 	if in.Kind == core.InCall && (in.Call == core.CallHold || in.Call == core.CallRelease) {
 		k.lock(now, in.Call, out)
 	}

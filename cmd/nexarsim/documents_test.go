@@ -22,13 +22,13 @@ var documents = []struct {
 		"digest":     "16 hex digits over every step with its effects; empty if a trace has none",
 		"steps":      "inputs given to nodes, and beginnings and ends of acts",
 		"virtual_ms": "how long the run lasted, for the nodes", "elapsed_ms": "and for us", "messages": "sent", "installs": "views installed",
-		"violations": "each with `property`, `t` (nanoseconds), `nodes`, `why`", "undecided": "each with `property` and `why`",
+		"violations": "each with `property`, `t` (nanoseconds; of a schedule the number of the step, 2^61-1 for its end), `nodes`, `why`", "undecided": "each with `property` and `why`",
 		"malformed": "which of its own assumptions the harness broke; left out if none", "missing": "properties that the scenario expects to be violated, and that were not",
 		"different": "where the second run of the seed went another way: `step`, `first`, `second`; left out if it did not",
 		"unfired":   "faults whose moment never came", "trace": "the file that was written, or checked", "exit": "the exit code",
 	}},
 	{"check also", checkedRun{}, map[string]string{
-		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict",
+		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict or of a schedule that could go on",
 	}},
 	{"cluster also", clusterRun{}, map[string]string{
 		"delay_us":     "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
@@ -122,7 +122,7 @@ func documentsSection() (text string, missing []string) {
 func jsonFields(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
 			names = append(names, name)
 		}
 	}

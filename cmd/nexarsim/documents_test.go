@@ -54,7 +54,9 @@ var documents = []struct {
 		"stopped":          "if not: `max-states`, `depth`, `interrupt`, or `pct` for random runs",
 		"miss_probability": "that two states were taken for one; of random runs, that all of them missed a bug of the depth asked for",
 		"elapsed_ms":       "", "bytes_per_state": "of the search's own tables; 0 for random runs", "violations": "one for each property, below",
-		"seen": "situations, and how many steps led into each", "doubt": "which claim of the machines did not hold; left out if all did", "pct": "of random runs, below", "exit": "the exit code",
+		"seen": "situations, and how many steps led into each", "doubt": "which claim of the machines did not hold; left out if all did",
+		"folded": "with --symmetry the nodes of which states were folded", "unfolded": "why not one more of them; both left out if there is nothing to say",
+		"pct": "of random runs, below", "exit": "the exit code",
 	}},
 	{"A violation of explore", exploreViolation{}, map[string]string{
 		"property": "", "steps": "of the shortest schedule that shows it", "states": "that show it; of random runs, how many runs did", "why": "in one sentence",

@@ -65,7 +65,7 @@ func put(c *capsule.Capsule, s *Schedule) error {
 	}
 	c.Budget = &capsule.Budget{
 		Crashes: b.Crashes, FalseSuspicions: b.FalseSuspicions, Partitions: b.Partitions, EarlyTimeouts: b.EarlyTimeouts,
-		Losses: b.Losses, Duplicates: b.Duplicates, Kept: kept,
+		Losses: b.Losses, Duplicates: b.Duplicates, LinkTails: s.Config.LinkTails, Kept: kept,
 	}
 	c.Decisions = nil
 	for i := range s.Steps {
@@ -113,6 +113,7 @@ func ScheduleOf(c *capsule.Capsule, protocol string, make1 sim.Constructor) (*Sc
 			Crashes: b.Crashes, FalseSuspicions: b.FalseSuspicions, Partitions: b.Partitions, EarlyTimeouts: b.EarlyTimeouts,
 			Losses: b.Losses, Duplicates: b.Duplicates,
 		}
+		s.Config.LinkTails = b.LinkTails
 	}
 	if err := s.Config.Validate(); err != nil {
 		return nil, err
@@ -156,6 +157,9 @@ func (s *Step) inCapsule() *capsule.Step {
 		c.Node, c.Peer = s.Node, s.Peer
 	case DoCrash:
 		c.Node, c.Tail = s.Node, s.Lost
+		for _, t := range s.Tails {
+			c.Tails = append(c.Tails, [2]int{t.To, t.Lost})
+		}
 	case DoPartition:
 		c.Groups = s.Groups
 	case DoWake, DoSent:
@@ -176,6 +180,9 @@ func fromCapsule(c *capsule.Step) Step {
 		s.Node, s.Peer = c.Node, c.Peer
 	case DoCrash:
 		s.Node, s.Lost = c.Node, c.Tail
+		for _, t := range c.Tails {
+			s.Tails = append(s.Tails, Tail{t[0], t[1]})
+		}
 	case DoPartition:
 		s.Groups = c.Groups
 	case DoWake, DoSent:
@@ -295,7 +302,7 @@ func (s *Step) distance(o *Step) int {
 	}{
 		{s.Do != o.Do, 100}, {(s.Kind == "") != (o.Kind == ""), 100}, {s.Kind != o.Kind, 20}, {s.Timer != o.Timer, 20}, {s.Node != o.Node, 12},
 		{s.Peer != o.Peer, 10}, {s.Epoch != o.Epoch, 6}, {s.ID != o.ID, 3}, {!slices.EqualFunc(s.Groups, o.Groups, slices.Equal[[]int]), 3},
-		{s.Nth != o.Nth, 2}, {s.Lost != o.Lost, 1},
+		{s.Nth != o.Nth, 2}, {s.Lost != o.Lost || !slices.Equal(s.Tails, o.Tails), 1},
 	} {
 		if x.differs {
 			far += x.by

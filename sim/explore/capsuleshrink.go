@@ -167,7 +167,7 @@ func withoutNode(steps []Step, gone int) []Step {
 		}
 		renumber(&step.Node)
 		renumber(&step.Peer)
-		step.Groups = groupsWithout(step.Groups, gone)
+		step.Groups, step.Tails = groupsWithout(step.Groups, gone), tailsWithout(step.Tails, gone)
 		if step.Do == DoPartition && len(step.Groups) < 2 {
 			continue
 		}
@@ -201,6 +201,19 @@ func groupsWithout(groups [][]int, gone int) [][]int {
 		}
 		if len(left) > 0 {
 			out = append(out, left)
+		}
+	}
+	return out
+}
+
+func tailsWithout(tails []Tail, gone int) []Tail {
+	var out []Tail
+	for _, t := range tails {
+		switch {
+		case t.To < gone:
+			out = append(out, t)
+		case t.To > gone:
+			out = append(out, Tail{t.To - 1, t.Lost})
 		}
 	}
 	return out

@@ -21,6 +21,7 @@ type cell struct {
 	still   bool     // nothing moves in it any more: it has panicked, or ended where all that is explored ends with it
 	wakes   []uint32 // ascending
 	answers []uint32 // the ops of sends that asked for an answer, in their order
+	by      origin
 }
 
 // An expert is a machine that tells what a driver can leave out. Machines need not be any.
@@ -103,18 +104,24 @@ type outcome struct {
 	changed  bool // something came of it
 	visible  bool // the judge sees it
 	progress bool
+	held     bool // to what comes of it under other names
 }
 
 // step works out what a cell makes of an input, once.
 func (w *world) step(c uint32, in input) *outcome {
 	key := pair(c, uint32(in))
-	if i, ok := w.steps.get(key); ok {
-		return &w.outcomes[i]
+	i, ok := w.steps.get(key)
+	if !ok {
+		o := w.workOut(c, in)
+		i = uint32(len(w.outcomes))
+		w.steps.put(key, i)
+		w.outcomes = append(w.outcomes, o)
 	}
-	o := w.workOut(c, in)
-	w.steps.put(key, uint32(len(w.outcomes)))
-	w.outcomes = append(w.outcomes, o)
-	return &w.outcomes[len(w.outcomes)-1]
+	if w.sym != nil && !w.outcomes[i].held && w.holding() {
+		w.outcomes[i].held = true
+		w.holdStep(w.outcomes[i])
+	}
+	return &w.outcomes[i]
 }
 
 func (w *world) workOut(number uint32, in input) outcome {
@@ -122,10 +129,11 @@ func (w *world) workOut(number uint32, in input) outcome {
 	after := *before
 	after.wakes = slices.Clone(before.wakes)
 	after.answers = slices.Clone(before.answers)
+	after.by = origin{how: byStep, of: number, in: in}
 	o := outcome{from: number, in: in}
 	w.finish(&after, &o)
 	if o.visible {
-		o.lines = w.numberLines(before)
+		o.lines = w.numberLines(before, after.by)
 	}
 	o.changed = o.cell != number || len(o.sends) > 0 || o.visible
 	return o
@@ -274,7 +282,9 @@ func (w *world) perform(c *cell, o *outcome) {
 
 func (w *world) performSend(c *cell, e *core.Effect, o *outcome) {
 	m := w.out.Message(e)
-	o.sends = append(o.sends, w.numberMail(c.node, uint8(e.Peer), m))
+	by := c.by
+	by.nth = uint8(len(o.sends))
+	o.sends = append(o.sends, w.numberMail(c.node, uint8(e.Peer), m, by))
 	if e.Op != 0 && o.asks == nil {
 		o.asks = make([]uint32, len(o.sends)-1)
 	}

@@ -249,7 +249,7 @@ func (c *claimant) deliver(m core.Machine, number uint32, spent bool) (text stri
 // idle tells whether an answer is spent wherever its receiver has no use for a refusal of what it answers.
 func (c *claimant) idle(number uint32, reply *core.Message) bool {
 	l := c.w.mails.at(number).of
-	back := c.w.numberMail(l.to, l.from, reply)
+	back := c.w.numberMail(l.to, l.from, reply, origin{})
 	key := pair(number, back)
 	if ok, known := c.w.answers.get(key); known {
 		return ok != 0

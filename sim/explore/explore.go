@@ -2,6 +2,7 @@ package explore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +36,8 @@ type Result struct {
 	Violations      []Violation
 	Seen            []Probe
 	Chance          *Chance // of a bounded number of random runs; nil for a search
+	Folded          []int   // the nodes that are alike, of which states were folded; with Config.Symmetry
+	Unfolded        string  // why no more than these
 	Doubt           string  // why the machines' own claims of what can be left out were not used; empty if they were
 }
 
@@ -62,7 +65,10 @@ const narrowStates = 6_000_000
 
 // Run goes through every state of a group within its budget.
 func Run(ctx context.Context, c Config, o Options) (*Result, error) {
-	return trusting(ctx, c, func(c Config) (*Result, []doubt, error) { return run(ctx, c, o) })
+	if c.Symmetry {
+		return runFolded(ctx, c, o)
+	}
+	return trusting(ctx, c, func(c Config) (*Result, []doubt, error) { return run(ctx, c, o, 0) })
 }
 
 // trusting looks at a group, again and without a claim of its machines for each claim that turns out not to hold.
@@ -86,8 +92,43 @@ func trusting(ctx context.Context, c Config, look func(Config) (*Result, []doubt
 	}
 }
 
-// run makes one search. The doubts are claims of the machines that do not hold.
-func run(ctx context.Context, c Config, o Options) (*Result, []doubt, error) {
+// runFolded looks at a group with as many nodes folded as are alike, from the last one on.
+func runFolded(ctx context.Context, c Config, o Options) (*Result, error) {
+	c.LinkTails = true
+	unfolded := ""
+	for first := max(1, c.World-foldedMost); ; first++ {
+		if c.World-first < foldedLeast {
+			first = 0
+		}
+		r, err := trusting(ctx, c, func(c Config) (*Result, []doubt, error) { return run(ctx, c, o, first) })
+		switch different := new(differs); {
+		case errors.As(err, &different):
+			if unfolded = different.why; different.all {
+				first = c.World
+			}
+		case err != nil:
+			return nil, err
+		default:
+			for i := first; i > 0 && i < c.World; i++ {
+				r.Folded = append(r.Folded, i)
+			}
+			r.Unfolded = unfolded
+			return r, nil
+		}
+	}
+}
+
+// differs says why nodes are not folded: some, or all of them.
+type differs struct {
+	why string
+	all bool
+}
+
+// Error tells it.
+func (d *differs) Error() string { return d.why }
+
+// run makes one search, with the nodes from the first on folded if it is not 0. The doubts are claims of the machines that do not hold.
+func run(ctx context.Context, c Config, o Options, first int) (*Result, []doubt, error) {
 	until := uint32(1 << markAgreement)
 	if c.streams() || c.Plain.KeepBeliefs {
 		until = 0
@@ -99,9 +140,14 @@ func run(ctx context.Context, c Config, o Options) (*Result, []doubt, error) {
 	if make1, err = starting(make1, o.From); err != nil {
 		return nil, nil, err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var worlds []*world
 	found, err := search.Run(ctx, func() search.System[State] {
 		w := make1()
+		if first > 0 {
+			w.sym = newSymmetry(first, c.World, stop)
+		}
 		worlds = append(worlds, w)
 		return w
 	}, search.Options{
@@ -111,9 +157,17 @@ func run(ctx context.Context, c Config, o Options) (*Result, []doubt, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("explore %s: %w", c.Protocol, err)
 	}
+	for _, w := range worlds {
+		if w.sym != nil && w.sym.broken != "" {
+			return nil, nil, &differs{why: w.sym.broken}
+		}
+	}
+	if first > 0 && cycles(found) {
+		return nil, nil, &differs{why: "a livelock was found: it comes back to its beginning only under other names", all: true}
+	}
 	if found.Stopped == search.ByProperty { // from here on more tells states apart
 		c.Plain.KeepBeliefs = true
-		return run(ctx, c, o)
+		return run(ctx, c, o, first)
 	}
 	r := &Result{
 		Config: c, States: found.States, Transitions: found.Transitions, Depth: found.Depth, Stopped: found.Stopped,
@@ -131,6 +185,11 @@ func run(ctx context.Context, c Config, o Options) (*Result, []doubt, error) {
 		}
 	}
 	return r, broken(worlds), nil
+}
+
+// cycles tells whether a cycle was found that nothing may repeat.
+func cycles(r *search.Result) bool {
+	return slices.ContainsFunc(r.Found, func(f search.Found) bool { return f.Property.Kind == search.NoCycle && f.States > 0 })
 }
 
 // add tells a violation. Two properties may be shown in two ways; the shorter one is told, and both are counted.

@@ -23,6 +23,13 @@ type verdictOf struct {
 	broken uint32 // marks of kind Never
 	owed   uint32 // marks of kind Eventually, if the run ended here
 	owing  []int  // the nodes of which recovery is owed then
+	by     origin
+}
+
+// shown is lines that the judge sees of a step.
+type shown struct {
+	lines []trace.Event
+	by    origin
 }
 
 // The properties of the system. Safety first, each a mark that stays.
@@ -167,9 +174,13 @@ func header(c *Config) *trace.Header {
 const afterAll = math.MaxInt64 / 4
 
 // numberVerdict takes a judge into the atlas. The judge must not be used afterwards.
-func (w *world) numberVerdict(j *checker.Judge) uint32 {
+func (w *world) numberVerdict(j *checker.Judge, by origin) uint32 {
 	w.buf = w.appendJudge(w.buf[:0], j)
-	return w.verdicts.number(w.buf, func() *verdictOf { return newVerdict(j.Clone(), w.now) })
+	return w.verdicts.number(w.buf, func() *verdictOf {
+		v := newVerdict(j.Clone(), w.now)
+		v.by = by
+		return v
+	})
 }
 
 // appendJudge writes what of a judge can still make a difference. A node of classic may install without excluding anybody,
@@ -213,14 +224,21 @@ func (w *world) judgeStep(verdict uint32, o *outcome) uint32 {
 	if !o.visible {
 		return verdict
 	}
-	key := pair(verdict, o.lines)
+	return w.judgeLines(verdict, o.lines)
+}
+
+func (w *world) judgeLines(verdict, lines uint32) uint32 {
+	key := pair(verdict, lines)
 	if v, ok := w.judged.get(key); ok {
 		return v
 	}
 	w.recall(verdict)
-	w.show(o.lines)
-	v := w.numberVerdict(w.judge)
+	w.show(lines)
+	v := w.numberVerdict(w.judge, origin{how: byStep, of: verdict, in: input(lines)})
 	w.judged.put(key, v)
+	if w.holding() {
+		w.holdVerdict(v, func(r int) uint32 { return w.judgeLines(w.renamedVerdict(r, verdict), w.renamedLines(r, lines)) })
+	}
 	return v
 }
 
@@ -233,14 +251,14 @@ func (w *world) recall(verdict uint32) {
 
 // show gives the judge lines, at its present time.
 func (w *world) show(lines uint32) {
-	for _, ev := range w.lines.at(lines).of {
+	for _, ev := range w.lines.at(lines).of.lines {
 		ev.T = w.now
 		w.judge.Observe(&ev)
 	}
 }
 
 // numberLines takes the lines of the step that was just taken into the atlas.
-func (w *world) numberLines(c *cell) uint32 {
+func (w *world) numberLines(c *cell, by origin) uint32 {
 	var all []trace.Event
 	w.sink = func(ev *trace.Event) { all = append(all, copyOf(ev)) }
 	w.record(c, 0, nil)
@@ -249,7 +267,7 @@ func (w *world) numberLines(c *cell) uint32 {
 	if err != nil {
 		panic(err) // all its fields are plain
 	}
-	return w.lines.number(text, func() []trace.Event { return all })
+	return w.lines.number(text, func() *shown { return &shown{all, by} })
 }
 
 // copyOf keeps a line that a recorder has written: as it has no time, so it has no number.
@@ -326,8 +344,11 @@ func (w *world) judgeAct(verdict, key uint32, act func()) uint32 {
 	}
 	w.recall(verdict)
 	act()
-	v := w.numberVerdict(w.judge)
+	v := w.numberVerdict(w.judge, origin{how: byAct, of: verdict, in: input(key)})
 	w.acted.put(pair(verdict, key), v)
+	if w.holding() {
+		w.holdVerdict(v, func(r int) uint32 { return w.renamedAct(r, w.renamedVerdict(r, verdict), key) })
+	}
 	return v
 }
 

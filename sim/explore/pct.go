@@ -2,6 +2,7 @@ package explore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -55,6 +56,9 @@ func RunPCT(ctx context.Context, c Config, o PCT) (*Result, error) {
 		if b.value < 1 || b.value > b.most {
 			return nil, fmt.Errorf("%s %d: expected 1 to %d", b.name, b.value, b.most)
 		}
+	}
+	if c.LinkTails || c.Symmetry {
+		return nil, errors.New("random runs lose what a crashed node has sent last of all links together: expected neither LinkTails nor Symmetry")
 	}
 	c.Plain.KeepBeliefs = true // a run goes on where nodes disagree
 	return trusting(ctx, c, func(c Config) (*Result, []doubt, error) {

@@ -109,14 +109,9 @@ func (p *player) whyDropped(s *State, mail uint32, died bool) string {
 func (p *player) lowerPost(l lowering) {
 	for from := range p.post.flight {
 		for i := range p.post.flight[from] {
-			x := &p.post.flight[from][i]
-			of := p.w.mails.at(x.mail).of
-			if of.msg.Epoch != l.epoch {
-				continue
+			if x := &p.post.flight[from][i]; p.w.mails.at(x.mail).of.msg.Epoch == l.epoch {
+				x.mail = p.w.lowerMail(x.mail, l)
 			}
-			m := of.msg
-			m.LowerRounds(l.from, l.by)
-			x.mail = p.w.numberMail(of.from, of.to, &m)
 		}
 	}
 }

@@ -316,7 +316,7 @@ func (p *player) step(node int, in *core.Input, before *cell, cause uint64) {
 	w.rec = p.rec
 	w.record(before, cause, func(e *core.Effect, cause uint64) {
 		m := w.out.Message(e)
-		p.dispatch(node, w.numberMail(uint8(node), uint8(e.Peer), m), m, cause)
+		p.dispatch(node, w.numberMail(uint8(node), uint8(e.Peer), m, origin{}), m, cause)
 	})
 	w.rec = rec
 	p.tellSends()

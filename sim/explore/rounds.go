@@ -39,6 +39,9 @@ func (w *world) promised(number uint32) uint32 {
 		}
 	}
 	w.promises.put(uint64(number), r)
+	if w.holding() {
+		w.holdPromise(number, r)
+	}
 	return r
 }
 
@@ -95,17 +98,19 @@ func (w *world) roundBelow(s *State, round uint32, epoch core.Epoch) (below uint
 
 func (w *world) takeOff(s *State, l lowering) {
 	for i := range w.cfg.World {
-		if c := *w.cells.at(s.cells[i]).of; c.epoch == l.epoch && w.promised(s.cells[i]) != noRound {
-			c.m = c.m.Clone()
-			c.m.(ranger).LowerRounds(l.from, l.by)
-			s.cells[i] = w.numberCell(&c)
+		if c := s.cells[i]; w.cells.at(c).of.epoch == l.epoch && w.promised(c) != noRound {
+			s.cells[i] = w.lowerCell(c, l)
+			if w.holding() {
+				w.holdLowered(c, s.cells[i], l, w.renamedCell, w.lowerCell)
+			}
 		}
 		box := append(outbox(nil), w.boxes.at(s.boxes[i]).of...)
 		for at, number := range box {
-			if of := w.mails.at(number).of; of.msg.Epoch == l.epoch {
-				m := of.msg
-				m.LowerRounds(l.from, l.by)
-				box[at] = w.numberMail(of.from, of.to, &m)
+			if w.mails.at(number).of.msg.Epoch == l.epoch {
+				box[at] = w.lowerMail(number, l)
+				if w.holding() {
+					w.holdLowered(number, box[at], l, w.renamedMail, w.lowerMail)
+				}
 			}
 		}
 		s.boxes[i] = w.numberBox(box)

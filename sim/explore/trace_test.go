@@ -126,6 +126,7 @@ func TestTracesOfWalks(t *testing.T) {
 	did, dropped := map[do]int{}, map[string]int{}
 	for i, c := range []Config{
 		{Protocol: "quorum", World: 3, Budget: all}, {Protocol: "quorum", World: 4, Budget: all}, {Protocol: "fail-stop", World: 4, Budget: all},
+		{Protocol: "quorum", World: 4, LinkTails: true, Budget: all},
 		{Protocol: "classic", World: 3, Budget: Budget{Crashes: 2, Partitions: 1}},
 		{Protocol: "classic+epoch", World: 4, Budget: Budget{Crashes: 2, FalseSuspicions: 1}},
 	} {

@@ -52,6 +52,7 @@ var documents = []struct {
 		"protocol": "", "world": "number of nodes", "crashes": "the budgets, as the flags say", "false_suspicions": "", "partitions": "", "early_timeouts": "", "losses": "", "duplicates": "",
 		"states": "different ones that were seen", "transitions": "steps taken between them", "depth": "steps to the farthest", "complete": "true if nothing is left to see",
 		"stopped":          "if not: `max-states`, `depth`, `interrupt`, or `pct` for random runs",
+		"unjudged":         "what an interrupt has left open of the states that were seen: `liveness`, `claims` (whether messages that were left out do nothing); left out if nothing",
 		"miss_probability": "that two states were taken for one; of random runs, that all of them missed a bug of the depth asked for",
 		"elapsed_ms":       "", "bytes_per_state": "of the search's own tables; 0 for random runs", "violations": "one for each property, below",
 		"seen": "situations, and how many steps led into each", "doubt": "which claim of the machines did not hold; left out if all did",
@@ -60,7 +61,7 @@ var documents = []struct {
 	}},
 	{"A violation of explore", exploreViolation{}, map[string]string{
 		"property": "", "steps": "of the shortest schedule that shows it", "states": "that show it; of random runs, how many runs did", "why": "in one sentence",
-		"schedule": "a text for each step", "capsule": "the file that keeps it, with --out; else empty",
+		"schedule": "a text for each step; null if an interrupt came before it was known", "capsule": "the file that keeps it, with --out; else empty",
 	}},
 	{"Random runs of explore", chanceDocument{}, map[string]string{
 		"runs": "that were made", "depth": "of the bug that they look for, d", "seed": "a string of decimal digits", "threads": "the most that a run had, n",

@@ -21,6 +21,9 @@ const keptAll = "all"
 // NewCapsule keeps a counterexample: the steps by their names, the budget, and what its replay comes to. Who made it is
 // for the caller to say: FoundBy.
 func NewCapsule(v *Violation) (*capsule.Capsule, error) {
+	if v.Untold {
+		return nil, fmt.Errorf("explore: capsule of %s: its schedule is not known", v.Property)
+	}
 	c := &v.Schedule.Config
 	sc, err := scenario(c, scenarioName)
 	if err != nil {

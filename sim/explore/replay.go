@@ -50,20 +50,6 @@ func Replay(s *Schedule) (*Replayed, error) {
 	return p.end(), nil
 }
 
-// whyReplayed tells what is wrong at the end of a schedule, in the words of a judge that has seen this schedule alone.
-func whyReplayed(s *Schedule, property string, liveness bool) (string, error) {
-	p, err := newPlayer(&s.Config, nil)
-	if err != nil {
-		return "", err
-	}
-	for i := range s.Steps {
-		if err := p.take(&s.Steps[i]); err != nil {
-			return "", err
-		}
-	}
-	return why(p.judge, property, liveness), nil
-}
-
 // player takes the steps of a schedule: the world says which are possible and what is in flight, and machines that step
 // only here, one input after another, must come to the same.
 type player struct {

@@ -73,7 +73,7 @@ func TestProjectedMore(t *testing.T) {
 	} {
 		x.config.Plain.KeepRounds = true // as the machines keep them
 		x.config.Plain.KeepVotes = true  // runs have older votes that come before newer ones, and after them
-		p := &projection{}
+		p := &projection{shown: map[string]int{}}
 		if x.table {
 			p = newProjection(t, &x.config)
 		} else {
@@ -93,11 +93,14 @@ func TestProjectedMore(t *testing.T) {
 				t.Fatalf("%v\n%s", err, text)
 			}
 			sc.Model = scenarios.CrashStop
-			log, err := spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: uint64(made) + 1}, x.rule)
+			log, judge, err := spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: uint64(made) + 1}, x.rule, &x.config)
 			if err != nil {
 				t.Fatal(err)
 			}
 			taken, err := p.follow(log)
+			if err == nil {
+				err = p.judged(judge)
+			}
 			if err == nil {
 				within, steps = within+1, steps+taken
 				continue
@@ -108,7 +111,7 @@ func TestProjectedMore(t *testing.T) {
 			}
 			why[o.why]++
 		}
-		t.Logf("%s, %d nodes: %d states; %d of %d runs are within the budget, with %d steps %v; outside: %v", x.config.Protocol, x.config.World, len(p.table), within, made, steps, seen, why)
+		t.Logf("%s, %d nodes: %d states; %d of %d runs are within the budget, with %d steps %v; broken: %v; outside: %v", x.config.Protocol, x.config.World, len(p.table), within, made, steps, seen, p.shown, why)
 		for _, a := range []do{doAccuse, doTrust, doTell, doPartition, doHeal, doLose, doDuplicate} {
 			if !x.table && seen[a] == 0 {
 				t.Errorf("%s, %d nodes: no step of sort %d", x.config.Protocol, x.config.World, a)

@@ -26,6 +26,7 @@ type spy struct {
 type noted struct {
 	node   int
 	crash  bool
+	later  bool // the crash comes later than in the run
 	in     core.Input
 	state  []byte // after it
 	id     uint64 // of a message
@@ -59,6 +60,7 @@ type projection struct {
 	took  map[do]int         // steps of each sort, of all runs
 	last  State              // of the run that was followed last
 	shown map[string]int     // properties, and how many runs have broken them
+	later int                // runs in which a crash comes later
 }
 
 // newProjection explores a world, breadth first and by itself.
@@ -126,6 +128,9 @@ func (p *projection) follow(log []noted) (taken int, err error) {
 		}
 	}
 	p.last = s
+	if slices.ContainsFunc(log, func(n noted) bool { return n.later }) {
+		p.later++
+	}
 	return taken, nil
 }
 
@@ -269,8 +274,6 @@ func (p *projection) without(s *State, n *noted) (a act, idle bool, err error) {
 		return a, true, nil
 	case n.in.Kind == core.InSuspect && s.suspicions == 0:
 		return a, false, &outside{"one more false suspicion"}
-	case n.in.Kind == core.InTrust && s.certain(n.node, int(n.in.Peer)):
-		return a, false, &outside{"the suspicion of a crashed node is withdrawn"} // by a heartbeat that comes late
 	}
 	return a, false, fmt.Errorf("input %d of node %d is not possible, and does something: %+v", n.in.Kind, n.node, n.in.Msg)
 }
@@ -393,7 +396,43 @@ func spiedOn(s *sim.Simulator, spec sim.Spec, make1 sim.Constructor, c *Config) 
 		}
 	}
 	_, err = s.Run(spec)
-	return copies(log), judge, err
+	return outlived(copies(log)), judge, err
+}
+
+// outlived puts the crash of a node behind the last moment at which somebody ceases to suspect it. The node does nothing in
+// between, and what is sent to it there is lost with it all the same, so that the others cannot tell; but who comes to suspect it
+// in between suspects a live node.
+func outlived(log []noted) []noted {
+	before := map[int][]byte{} // of each node, its state
+	moved := map[int]int{}     // of each crash, behind what
+	crashed := map[int]int{}
+	for i := range log {
+		n := &log[i]
+		if n.crash {
+			crashed[n.node] = i
+		}
+		if n.state == nil {
+			continue
+		}
+		if at, dead := crashed[int(n.in.Peer)]; dead && n.in.Kind == core.InTrust && !bytes.Equal(before[n.node], n.state) {
+			moved[at] = i
+		}
+		before[n.node] = n.state
+	}
+	var kept []noted
+	for i := range log {
+		if _, later := moved[i]; !later {
+			kept = append(kept, log[i])
+		}
+		for at := range i { // crashes in their order
+			if to, later := moved[at]; later && to == i {
+				n := log[at]
+				n.later = true
+				kept = append(kept, n)
+			}
+		}
+	}
+	return kept
 }
 
 // copies marks a message that comes again, and leaves out the loss of one of two copies: no more is known of such a message

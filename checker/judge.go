@@ -385,7 +385,10 @@ func (j *Judge) Finish(end Ending) Verdict {
 	j.letters.finish(w, &j.set, end, &out)
 	j.linear.finish(&out)
 	j.judgeRecovery(end, &out)
-	if j.late.blind != "" {
+	switch {
+	case j.set.schedule && j.set.hardened:
+		out.undecided(Late, "the steps of a schedule take no time")
+	case j.late.blind != "":
 		out.undecided(Late, "%s", j.late.blind)
 	}
 	slices.SortStableFunc(out.open, func(a, b Undecided) int { return rank(a.Property) - rank(b.Property) })

@@ -21,9 +21,11 @@ const keptAll = "all"
 // NewCapsule keeps a counterexample: the steps by their names, the budget, and what its replay comes to. Who made it is
 // for the caller to say: FoundBy.
 func NewCapsule(v *Violation) (*capsule.Capsule, error) {
+	if v.Untold {
+		return nil, fmt.Errorf("explore: capsule of %s: its schedule is not known", v.Property)
+	}
 	c := &v.Schedule.Config
-	text := fmt.Sprintf("{name: %s, world: %d, protocol: %s, network: {transport: datagram}}", scenarioName, c.World, protocolOf(c.Protocol))
-	sc, err := scenarios.Parse(scenarioName, []byte(text))
+	sc, err := scenario(c, scenarioName)
 	if err != nil {
 		return nil, fmt.Errorf("explore: capsule of %s: %w", v.Property, err)
 	}
@@ -41,6 +43,12 @@ func NewCapsule(v *Violation) (*capsule.Capsule, error) {
 	}
 	out.Cause = cause(&v.Schedule)
 	return out, nil
+}
+
+// scenario is what a schedule's files say of a scenario: what the nodes are, and no faults.
+func scenario(c *Config, name string) (*scenarios.Scenario, error) {
+	text := fmt.Sprintf("{name: %s, world: %d, protocol: %s, network: {transport: %s}}", name, c.World, protocolOf(c.Protocol), c.transport())
+	return scenarios.Parse(name, []byte(text))
 }
 
 // protocolOf is a protocol as a scenario may name it; a machine of the caller's own has a name of its own.
@@ -193,7 +201,12 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	p, err := newPlayer(&s.Config)
+	if spec.Header != nil {
+		if err := headed(&s.Config, c.Scenario.Name, spec.Header); err != nil {
+			return nil, fmt.Errorf("replay: %w", err)
+		}
+	}
+	p, err := newPlayer(&s.Config, spec.Observe)
 	if err != nil {
 		return nil, err
 	}
@@ -224,6 +237,18 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 		out.Outcome = sim.Fixed
 	}
 	return out, nil
+}
+
+// headed gives the first line of a schedule's trace.
+func headed(c *Config, name string, to func(*trace.Header)) error {
+	sc, err := scenario(c, name)
+	if err != nil {
+		return err
+	}
+	h := header(c)
+	h.Mode, h.Config, h.Scenario = trace.ModeSchedule, scenarios.ConfigJSON(sc), scenarios.JSON(sc)
+	to(h)
+	return nil
 }
 
 // result tells a replay as a run of the simulator.

@@ -93,7 +93,7 @@ func (s *shrinker) try(c Config, steps []Step) bool {
 		return false
 	}
 	s.replays++
-	p, err := newPlayer(&c)
+	p, err := newPlayer(&c, nil)
 	if err != nil {
 		s.err = err
 		return false

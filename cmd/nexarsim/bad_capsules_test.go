@@ -32,6 +32,11 @@ func deciding(list string) string {
 
 const aPacket = `{"link":[0,1],"kind":"vote","epoch":0,"nth":1,"delay":"1ms"}`
 
+// crashing is a capsule of mode schedule whose one step is a crash.
+func crashing(lost string) string {
+	return strings.Replace(deciding(`{"do":"crash","node":1,`+lost+`}`), `"timed"`, `"schedule","budget":{"crashes":1,"link_tails":true}`, 1)
+}
+
 func badCapsule(name, text string) badCase {
 	return badCase{name: "capsule-" + name, args: "replay FILE", file: "c.json", text: text}
 }
@@ -59,6 +64,10 @@ var badCapsules = []badCase{
 	badCapsule("mode-wrong", deciding(`{"do":"crash","node":1}`)),
 	badCapsule("mode-schedule-wrong", strings.Replace(deciding(aPacket), `"timed"`, `"schedule"`, 1)),
 	badCapsule("mode-schedule-field", strings.Replace(deciding(`{"do":"crash","node":1,"peer":2}`), `"timed"`, `"schedule"`, 1)),
+	badCapsule("crash-tail-and-tails", crashing(`"tail":1,"tails":[[2,1]]`)),
+	badCapsule("crash-tails-descending", crashing(`"tails":[[2,1],[0,1]]`)),
+	badCapsule("crash-tails-none", crashing(`"tails":[[2,0]]`)),
+	badCapsule("crash-tails-of-three", crashing(`"tails":[[2,1,1]]`)),
 	badCapsule("seed-number", capsuleWith(`"seed":"1"`, `"seed":1`)),
 	badCapsule("seed-zero", capsuleWith(`"seed":"1"`, `"seed":"0"`)),
 	badCapsule("seed-beyond", capsuleWith(`"seed":"1"`, `"seed":"18446744073709551616"`)),

@@ -28,7 +28,7 @@ type exploreFlags struct {
 	world, crashes, suspicions, partitions, early, losses, duplicates string
 	protocol, maxStates, maxDepth, workers, out                       string
 	pct, pctDepth, seed                                               string
-	asDoc                                                             bool
+	symmetry, asDoc                                                   bool
 }
 
 // mostStates is how many states explore holds if nobody says otherwise: 1 to 2 GB of memory.
@@ -66,6 +66,7 @@ such a bug.`,
 	flags.StringVar(&f.protocol, "protocol", "quorum", "`protocol`")
 	flags.StringVar(&f.maxStates, "max-states", strconv.Itoa(mostStates), "stop before there are more than `N` states")
 	flags.StringVar(&f.maxDepth, "max-depth", "", "stop `N` steps away from the start; of random runs the longest, 100 if left out")
+	flags.BoolVar(&f.symmetry, "symmetry", false, "fold nodes that cannot be told apart; a crash may lose the last messages of each link by itself")
 	flags.StringVar(&f.pct, "pct", "", "in place of a search make `N` random runs with priorities")
 	flags.StringVar(&f.pctDepth, "pct-depth", "3", "the random runs look for a bug of depth `N`: so many things that have to come in an order")
 	flags.StringVar(&f.seed, "seed", "1", "`seed` of the random runs")
@@ -96,13 +97,13 @@ func (a *app) explore(cmd *cobra.Command, f *exploreFlags, args []string) error 
 	if err != nil {
 		return err
 	}
+	ctx, stop := interruptible()
+	defer stop()
 	if f.out != "" {
 		if err := createDir(f.out); err != nil {
 			return err
 		}
 	}
-	ctx, stop := interruptible()
-	defer stop()
 	start := time.Now()
 	o.Progress = a.exploreProgress(start, !f.asDoc)
 	random, err := f.readPCT(cmd, o)
@@ -166,6 +167,9 @@ func (f *exploreFlags) read(cmd *cobra.Command) (c explore.Config, o explore.Opt
 	if sim.Streams(c.Protocol) && (c.Losses > 0 || c.Duplicates > 0) {
 		return c, o, usage("--partitions holds messages back", "--losses, --duplicates: expected 0 with %s, whose messages travel on streams: none is lost or comes twice", c.Protocol)
 	}
+	if c.Symmetry = f.symmetry; c.Symmetry && sim.Streams(c.Protocol) {
+		return c, o, usage("", "--symmetry: %s has leaders that write to one member after another, so that no two are alike; it is for quorum and fail-stop", c.Protocol)
+	}
 	if o.Workers, err = parseWorkers(cmd, f.workers); err != nil {
 		return c, o, err
 	}
@@ -187,6 +191,9 @@ func (f *exploreFlags) readPCT(cmd *cobra.Command, o explore.Options) (*explore.
 			}
 		}
 		return nil, nil
+	}
+	if f.symmetry {
+		return nil, usage(exampleOf(cmd, "pct", ""), "--symmetry is about a search, and --pct makes random runs")
 	}
 	p := &explore.PCT{Steps: o.MaxDepth}
 	if p.Steps == 0 {
@@ -268,12 +275,15 @@ type exploreDocument struct {
 	Transitions     uint64             `json:"transitions"`
 	Depth           int                `json:"depth"`
 	Complete        bool               `json:"complete"`
-	Stopped         string             `json:"stopped,omitempty"` // what ended a search that is not complete
+	Stopped         string             `json:"stopped,omitempty"`  // what ended a search that is not complete
+	Unjudged        []string           `json:"unjudged,omitempty"` // what an interrupt left open of the states that were seen
 	MissProbability float64            `json:"miss_probability"`
 	ElapsedMS       int64              `json:"elapsed_ms"`
 	BytesPerState   float64            `json:"bytes_per_state"`
 	Violations      []exploreViolation `json:"violations"`
 	Seen            map[string]uint64  `json:"seen"`
+	Folded          []int              `json:"folded,omitempty"`   // nodes of which states were folded
+	Unfolded        string             `json:"unfolded,omitempty"` // why no more were
 	Doubt           string             `json:"doubt,omitempty"`
 	PCT             *chanceDocument    `json:"pct,omitempty"`
 	Exit            report.Code        `json:"exit"`
@@ -325,7 +335,8 @@ func newExploreDocument(r *explore.Result, elapsed time.Duration) *exploreDocume
 		EarlyTimeouts: c.EarlyTimeouts, Losses: c.Losses, Duplicates: c.Duplicates,
 		States: r.States, Transitions: r.Transitions, Depth: r.Depth, Complete: r.Complete(), MissProbability: r.MissProbability,
 		ElapsedMS: elapsed.Milliseconds(), BytesPerState: float64(r.Bytes) / float64(max(r.States, 1)),
-		Violations: []exploreViolation{}, Seen: map[string]uint64{}, Doubt: r.Doubt,
+		Violations: []exploreViolation{}, Seen: map[string]uint64{}, Doubt: r.Doubt, Unjudged: r.Unjudged,
+		Folded: r.Folded, Unfolded: r.Unfolded,
 	}
 	switch r.Stopped {
 	case search.ByStates:
@@ -390,6 +401,9 @@ func (d *exploreDocument) keep(r *explore.Result, dir string) error {
 	}
 	for i := range r.Violations {
 		v := &r.Violations[i]
+		if v.Untold {
+			continue
+		}
 		c, err := explore.NewCapsule(v)
 		if err != nil {
 			return &errHarness{err: err}
@@ -410,6 +424,9 @@ func (a *app) tellExplore(f *exploreFlags, r *explore.Result, d *exploreDocument
 	fmt.Fprintf(&b, "%s, %s%s\n", p.bold(d.Protocol), count(uint64(d.World), "node"), budgetText(d))
 	fmt.Fprintf(&b, "%s, %s, depth %d\n", count(d.States, "state"), count(d.Transitions, "transition"), d.Depth)
 	tellChance(&b, r, d)
+	if r.Config.Symmetry {
+		tellFolded(&b, r)
+	}
 	if d.Doubt != "" {
 		fmt.Fprintf(&b, "messages were kept that the machines had claimed to be spent: %s\n", d.Doubt)
 	}
@@ -427,6 +444,9 @@ func (a *app) tellExplore(f *exploreFlags, r *explore.Result, d *exploreDocument
 	for i := range r.Violations {
 		v := &r.Violations[i]
 		fmt.Fprintf(&b, "\n%s in %s, the shortest of those that lead to %s:\n%s\n", p.red(v.Property), count(uint64(v.Steps), "step"), showing(r, v), v.Why)
+		if v.Untold {
+			continue
+		}
 		told, err := explore.Replay(&v.Schedule)
 		if err != nil {
 			return &errHarness{err: err}
@@ -444,10 +464,15 @@ func (a *app) tellExplore(f *exploreFlags, r *explore.Result, d *exploreDocument
 		fmt.Fprintf(&b, "not complete: the states %d steps away would be more than --max-states %s allows; all that are nearer were seen\n", d.Depth+1, f.maxStates)
 	case d.Stopped == "depth":
 		fmt.Fprintf(&b, "not complete: --max-depth %s; all states up to so many steps away were seen\n", f.maxDepth)
+	case d.PCT != nil && d.Stopped == "interrupt":
+		fmt.Fprintf(&b, "not complete: interrupted after %s\n", count(uint64(d.PCT.Runs), "random run"))
 	case d.PCT != nil:
 		b.WriteString("not complete: random runs\n")
 	case d.Stopped == "interrupt":
 		fmt.Fprintf(&b, "not complete: interrupted; all states up to %d steps away were seen\n", d.Depth)
+	}
+	for _, what := range d.Unjudged {
+		fmt.Fprintf(&b, "not judged: %s\n", unjudgedText[what])
 	}
 	switch {
 	case len(d.Violations) > 0:
@@ -459,6 +484,24 @@ func (a *app) tellExplore(f *exploreFlags, r *explore.Result, d *exploreDocument
 	}
 	a.print(b.String())
 	return nil
+}
+
+// tellFolded tells which nodes were folded.
+func tellFolded(b *strings.Builder, r *explore.Result) {
+	if n := len(r.Folded); n > 0 {
+		fmt.Fprintf(b, "states are folded that differ by the names of nodes %d to %d alone\n", r.Folded[0], r.Folded[n-1])
+	} else {
+		b.WriteString("no two nodes are alike, and no states are folded\n")
+	}
+	if r.Unfolded != "" {
+		fmt.Fprintf(b, "of more nodes: %s\n", r.Unfolded)
+	}
+}
+
+// unjudgedText tells what an interrupt has left open.
+var unjudgedText = map[string]string{
+	explore.UnjudgedLiveness: "liveness: what waits for ever, and what goes round in a cycle",
+	explore.UnjudgedClaims:   "whether the messages that were left out do nothing, as the machines claim",
 }
 
 // showing tells how many states show a violation, or how many random runs did.
@@ -496,6 +539,9 @@ func exploreLine(d *exploreDocument) string {
 	flags, numbers := d.budgets()
 	for i, flag := range flags {
 		line += fmt.Sprintf(" --%s %d", flag, numbers[i])
+	}
+	if d.Folded != nil || d.Unfolded != "" {
+		line += " --symmetry"
 	}
 	if c := d.PCT; c != nil {
 		line += fmt.Sprintf(" --pct %d --pct-depth %d --max-depth %d --seed %s", c.Runs, c.Depth, c.Steps, c.Seed)

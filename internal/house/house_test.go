@@ -103,7 +103,7 @@ func TestDocuments(t *testing.T) {
 // command, which is CI's.
 func TestREADMECommands(t *testing.T) {
 	tree := readModule(t)
-	const sweep, test = "go run ./cmd/nexarsim sweep --seeds 100 --protocol quorum,fail-stop", "go test ./..."
+	const sweep, test = "go run ./cmd/nexarsim sweep --seeds 100 --protocol quorum,fail-stop", "go test -timeout 20m ./..."
 	for name, lines := range map[string][]string{"README.md": {sweep, test}, ".ci/run": {test}} {
 		have := strings.Split(string(tree.files[name]), "\n")
 		for _, line := range lines {

@@ -6,7 +6,7 @@ import (
 )
 
 var budgetFields = []string{
-	"crashes", "false_suspicions", "partitions", "early_timeouts", "losses", "duplicates", "kept",
+	"crashes", "false_suspicions", "partitions", "early_timeouts", "losses", "duplicates", "link_tails", "kept",
 }
 
 // counts gives the numbers of a budget in the order of budgetFields.
@@ -22,6 +22,10 @@ func (r *reader) budget() {
 			r.list("a list of kinds of messages", func(int) {
 				b.Kept = append(b.Kept, r.matching(protocolName, "a kind of message"))
 			})
+			return
+		}
+		if name == "link_tails" {
+			b.LinkTails = r.yes()
 			return
 		}
 		for i, to := range b.counts() {
@@ -42,6 +46,10 @@ func (b *Budget) write(to *bytes.Buffer) {
 			fmt.Fprintf(to, "%s%q:%d", separator, budgetFields[i], *n)
 			separator = ","
 		}
+	}
+	if b.LinkTails {
+		fmt.Fprintf(to, `%s"link_tails":true`, separator)
+		separator = ","
 	}
 	if len(b.Kept) > 0 {
 		fmt.Fprintf(to, `%s"kept":[`, separator)

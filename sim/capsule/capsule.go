@@ -58,6 +58,7 @@ type Budget struct {
 	EarlyTimeouts   int
 	Losses          int
 	Duplicates      int
+	LinkTails       bool     // a crash loses the last messages of each link by itself
 	Kept            []string // kinds of messages that stay in flight though they can do nothing any more; all: every kind
 }
 
@@ -106,16 +107,17 @@ type Decision struct {
 
 // Step is one step of an explored schedule, by what it means.
 type Step struct {
-	Do     string // deliver, lose, duplicate, timer, wake, sent, suspect, trust, crash, partition, heal, tell
-	Node   int    // timer, wake, sent, suspect, trust, crash, tell
-	From   int    // deliver, lose, duplicate
-	To     int    // likewise
-	Peer   int    // suspect, trust, tell
-	Kind   string // deliver, lose, duplicate: kind of message
-	Epoch  uint64 // likewise
-	Nth    uint64 // likewise, from 1; wake, sent: which one
-	Timer  string // timer: its name
-	Tail   int    // crash: how many of its last messages are lost
+	Do     string   // deliver, lose, duplicate, timer, wake, sent, suspect, trust, crash, partition, heal, tell
+	Node   int      // timer, wake, sent, suspect, trust, crash, tell
+	From   int      // deliver, lose, duplicate
+	To     int      // likewise
+	Peer   int      // suspect, trust, tell
+	Kind   string   // deliver, lose, duplicate: kind of message
+	Epoch  uint64   // likewise
+	Nth    uint64   // likewise, from 1; wake, sent: which one
+	Timer  string   // timer: its name
+	Tail   int      // crash: how many of its last messages are lost
+	Tails  [][2]int // crash, where the budget has LinkTails: of which receivers how many of the last are lost, ascending
 	Groups [][]int
 }
 

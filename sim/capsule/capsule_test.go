@@ -34,7 +34,7 @@ var drawn = rapid.Custom(func(t *rapid.T) *Capsule {
 	}
 	if c.Mode == Schedule {
 		c.Budget = rapid.SampledFrom([]*Budget{
-			{}, {Crashes: 2, Kept: []string{"vote", "ack"}}, {FalseSuspicions: 1, Partitions: 1, EarlyTimeouts: 3, Losses: 200, Duplicates: 7},
+			{}, {Crashes: 2, Kept: []string{"vote", "ack"}}, {Crashes: 1, LinkTails: true}, {FalseSuspicions: 1, Partitions: 1, EarlyTimeouts: 3, Losses: 200, Duplicates: 7},
 		}).Draw(t, "budget")
 	}
 	seen := map[decisionKey]bool{}
@@ -67,6 +67,7 @@ func decision(t *rapid.T, mode Mode, world int) Decision {
 			{Do: "deliver", From: a, To: b, Kind: "vote", Nth: nth, Epoch: nth - 1}, {Do: "lose", From: a, To: b, Kind: "ack", Nth: nth},
 			{Do: "duplicate", From: a, To: b, Kind: "ack", Nth: nth}, {Do: "timer", Node: a, Timer: "window"}, {Do: "wake", Node: a, Nth: nth},
 			{Do: "sent", Node: a}, {Do: "suspect", Node: a, Peer: b}, {Do: "trust", Node: a, Peer: b}, {Do: "crash", Node: a, Tail: int(nth - 1)},
+			{Do: "crash", Node: a, Tails: [][2]int{{min(a, b), int(nth)}, {max(a, b), 1}}},
 			{Do: "partition", Groups: [][]int{{a}, {b}}}, {Do: "heal"}, {Do: "tell", Node: a, Peer: b},
 		}).Draw(t, "step")}
 	}

@@ -16,7 +16,7 @@ var (
 		"act", "link", "close", "release", "reopen", "detect", "phase", "kind", "epoch", "during", "nth", "delay", "lost", "copy", "after",
 	}
 	detectFields = []string{"by", "of"}
-	stepFields   = []string{"do", "node", "from", "to", "peer", "kind", "epoch", "nth", "timer", "tail", "groups"}
+	stepFields   = []string{"do", "node", "from", "to", "peer", "kind", "epoch", "nth", "timer", "tail", "tails", "groups"}
 )
 
 // shape is the fields of one kind of decision: those that it has to have, and those that it may.
@@ -49,7 +49,7 @@ var stepShapes = []struct {
 	{"suspect", []string{"node", "peer"}, nil},
 	{"trust", []string{"node", "peer"}, nil},
 	{"close", []string{"node", "peer"}, nil},
-	{"crash", []string{"node"}, []string{"tail"}},
+	{"crash", []string{"node"}, []string{"tail", "tails"}},
 	{"partition", []string{"groups"}, nil},
 	{"heal", nil, []string{"groups"}},
 	{"tell", []string{"node", "peer"}, nil},
@@ -332,6 +332,8 @@ func (r *reader) step() *Step {
 			s.Timer = r.matching(protocolName, "a timer's name")
 		case "tail":
 			s.Tail = int(r.whole(0, 1_000_000))
+		case "tails":
+			s.Tails = r.tails()
 		case "groups":
 			s.Groups = r.groups()
 		}
@@ -365,9 +367,38 @@ func (r *reader) stepFields(start int, s *Step, names, need, may []string) {
 		r.failAt(start, "", "a link from node %d to itself", s.From)
 	case slices.Contains(need, "peer") && s.Node == s.Peer:
 		r.failAt(start, "", "node and peer are the same")
+	case slices.Contains(names, "tail") && slices.Contains(names, "tails"):
+		r.failAt(start, "", "tail and tails are two ways to say what is lost: expected one of them")
 	case slices.Contains(names, "groups") && len(s.Groups) < 2:
 		r.failAt(start, "", "a partition needs two groups")
 	}
+}
+
+// tails reads what a crash loses of each link: the receiver, and how many.
+func (r *reader) tails() [][2]int {
+	var all [][2]int
+	r.list("a list of [receiver, how many]", func(int) {
+		r.space()
+		start, before := r.at, len(all)
+		var pair []int
+		r.list("a receiver and how many", func(i int) {
+			if i == 0 {
+				pair = append(pair, r.node())
+			} else {
+				pair = append(pair, int(r.whole(1, 1_000_000)))
+			}
+		})
+		switch {
+		case r.err != nil:
+		case len(pair) != 2:
+			r.failAt(start, "", "expected a receiver and how many of the last messages to it are lost, such as [2,1]")
+		case before > 0 && all[before-1][0] >= pair[0]:
+			r.failAt(start, "", "receiver %d after %d: expected each once, ascending", pair[0], all[before-1][0])
+		default:
+			all = append(all, [2]int{pair[0], pair[1]})
+		}
+	})
+	return all
 }
 
 // groups reads the sides of a partition: no node is on two.

@@ -189,6 +189,14 @@ func (s *Step) field(b *bytes.Buffer, name string, always bool) {
 		fmt.Fprintf(b, `,"kind":%s`, text(s.Kind))
 	case "timer":
 		fmt.Fprintf(b, `,"timer":%s`, text(s.Timer))
+	case "tails":
+		for i, t := range s.Tails {
+			b.WriteString([...]string{`,"tails":[`, ","}[min(i, 1)])
+			list(b, t[:])
+		}
+		if len(s.Tails) > 0 {
+			b.WriteByte(']')
+		}
 	case "groups":
 		if len(s.Groups) == 0 {
 			return

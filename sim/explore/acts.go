@@ -32,7 +32,7 @@ type act struct {
 	node uint8  // who takes the step, crashes, or has sent the mail
 	peer uint8  // whom it concerns; doPartition: one side
 	at   uint16 // a mail's place in its outbox; doCrash: how many mails survive
-	what uint32 // mail, timer or wake
+	what uint32 // mail, timer or wake; doCrash with Config.LinkTails: how many mails of each link survive
 }
 
 func (a *act) free() bool { return a.do < doEarly }
@@ -174,7 +174,7 @@ func (w *world) tells(s *State) {
 			if i == p || !w.alive(s, p) || s.apart(i, p) || c.members>>p&1 == 0 {
 				continue
 			}
-			if question := w.question(c, p); len(w.step(s.cells[p], giveDeliver|input(question)).sends) > 0 {
+			if question := w.question(s.cells[i], p); len(w.step(s.cells[p], giveDeliver|input(question)).sends) > 0 {
 				w.add(act{do: doTell, node: uint8(i), peer: uint8(p), what: question})
 			}
 		}
@@ -211,9 +211,10 @@ func (w *world) informed(s *State, node int, epoch core.Epoch) bool {
 }
 
 // question is the heartbeat of a node to another.
-func (w *world) question(c *cell, to int) uint32 {
+func (w *world) question(number uint32, to int) uint32 {
+	c := w.cells.at(number).of
 	m := core.Message{Kind: core.Heartbeat, Group: w.group, Epoch: c.epoch, Ballot: core.NoBallot, Num: 1}
-	return w.numberMail(c.node, uint8(to), &m)
+	return w.numberMail(c.node, uint8(to), &m, origin{how: byQuestion, of: number, nth: uint8(to)})
 }
 
 func (w *world) timers(s *State, busy bool) {
@@ -242,6 +243,10 @@ func (w *world) faults(s *State) {
 	live := all &^ s.dead
 	for i := range w.cfg.World {
 		if s.crashes == 0 || live>>i&1 == 0 {
+			continue
+		}
+		if w.cfg.LinkTails {
+			w.linkCrashes(s, i)
 			continue
 		}
 		for kept := len(w.boxes.at(s.boxes[i]).of); kept >= 0; kept-- {
@@ -325,7 +330,7 @@ func (w *world) apply(s *State, a act) (progress bool, seen uint32) {
 		progress, seen = w.take(s, node, giveTimer|input(a.what))
 	case doCrash:
 		changed = -1
-		w.crash(s, node, int(a.at))
+		w.crash(s, &a)
 	case doPartition:
 		changed = -1
 		s.partitions--
@@ -349,12 +354,16 @@ func (w *world) remove(s *State, node, at int) {
 }
 
 // crash ends a node. Of what it has in flight only the first mails survive.
-func (w *world) crash(s *State, node, kept int) {
+func (w *world) crash(s *State, a *act) {
+	node := int(a.node)
 	s.crashes--
 	s.dead |= 1 << node
 	s.cells[node] = w.nobody
-	if box := w.boxes.at(s.boxes[node]).of; kept < len(box) {
-		s.boxes[node] = w.numberBox(box[:kept])
+	switch box := w.boxes.at(s.boxes[node]).of; {
+	case w.cfg.LinkTails:
+		s.boxes[node] = w.numberBox(w.surviving(box, a.what))
+	case int(a.at) < len(box):
+		s.boxes[node] = w.numberBox(box[:a.at])
 	}
 	s.verdict = w.judgeCrash(s.verdict, node)
 }

@@ -21,9 +21,11 @@ const keptAll = "all"
 // NewCapsule keeps a counterexample: the steps by their names, the budget, and what its replay comes to. Who made it is
 // for the caller to say: FoundBy.
 func NewCapsule(v *Violation) (*capsule.Capsule, error) {
+	if v.Untold {
+		return nil, fmt.Errorf("explore: capsule of %s: its schedule is not known", v.Property)
+	}
 	c := &v.Schedule.Config
-	text := fmt.Sprintf("{name: %s, world: %d, protocol: %s, network: {transport: datagram}}", scenarioName, c.World, protocolOf(c.Protocol))
-	sc, err := scenarios.Parse(scenarioName, []byte(text))
+	sc, err := scenario(c, scenarioName)
 	if err != nil {
 		return nil, fmt.Errorf("explore: capsule of %s: %w", v.Property, err)
 	}
@@ -36,11 +38,17 @@ func NewCapsule(v *Violation) (*capsule.Capsule, error) {
 		return nil, fmt.Errorf("explore: capsule of %s: %w", v.Property, err)
 	}
 	seal(out, r)
-	if !shows(r, v.Property, v.Liveness) {
+	if r.Verdict.First(v.Property, v.Liveness) == nil {
 		return nil, fmt.Errorf("explore: capsule of %s: its own replay does not show it", v.Property)
 	}
 	out.Cause = cause(&v.Schedule)
 	return out, nil
+}
+
+// scenario is what a schedule's files say of a scenario: what the nodes are, and no faults.
+func scenario(c *Config, name string) (*scenarios.Scenario, error) {
+	text := fmt.Sprintf("{name: %s, world: %d, protocol: %s, network: {transport: %s}}", name, c.World, protocolOf(c.Protocol), c.transport())
+	return scenarios.Parse(name, []byte(text))
 }
 
 // protocolOf is a protocol as a scenario may name it; a machine of the caller's own has a name of its own.
@@ -60,7 +68,7 @@ func put(c *capsule.Capsule, s *Schedule) error {
 	}
 	c.Budget = &capsule.Budget{
 		Crashes: b.Crashes, FalseSuspicions: b.FalseSuspicions, Partitions: b.Partitions, EarlyTimeouts: b.EarlyTimeouts,
-		Losses: b.Losses, Duplicates: b.Duplicates, Kept: kept,
+		Losses: b.Losses, Duplicates: b.Duplicates, LinkTails: s.Config.LinkTails, Kept: kept,
 	}
 	c.Decisions = nil
 	for i := range s.Steps {
@@ -108,6 +116,7 @@ func ScheduleOf(c *capsule.Capsule, protocol string, make1 sim.Constructor) (*Sc
 			Crashes: b.Crashes, FalseSuspicions: b.FalseSuspicions, Partitions: b.Partitions, EarlyTimeouts: b.EarlyTimeouts,
 			Losses: b.Losses, Duplicates: b.Duplicates,
 		}
+		s.Config.LinkTails = b.LinkTails
 	}
 	if err := s.Config.Validate(); err != nil {
 		return nil, err
@@ -151,6 +160,9 @@ func (s *Step) inCapsule() *capsule.Step {
 		c.Node, c.Peer = s.Node, s.Peer
 	case DoCrash:
 		c.Node, c.Tail = s.Node, s.Lost
+		for _, t := range s.Tails {
+			c.Tails = append(c.Tails, [2]int{t.To, t.Lost})
+		}
 	case DoPartition:
 		c.Groups = s.Groups
 	case DoWake, DoSent:
@@ -171,6 +183,9 @@ func fromCapsule(c *capsule.Step) Step {
 		s.Node, s.Peer = c.Node, c.Peer
 	case DoCrash:
 		s.Node, s.Lost = c.Node, c.Tail
+		for _, t := range c.Tails {
+			s.Tails = append(s.Tails, Tail{t[0], t[1]})
+		}
 	case DoPartition:
 		s.Groups = c.Groups
 	case DoWake, DoSent:
@@ -186,7 +201,12 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	p, err := newPlayer(&s.Config)
+	if spec.Header != nil {
+		if err := headed(&s.Config, c.Scenario.Name, spec.Header); err != nil {
+			return nil, fmt.Errorf("replay: %w", err)
+		}
+	}
+	p, err := newPlayer(&s.Config, spec.Observe)
 	if err != nil {
 		return nil, err
 	}
@@ -203,9 +223,9 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 	r := p.end()
 	out := &sim.Replayed{Result: result(c, s, r), Story: r.Lines}
 	out.Same = missing == nil && out.DigestText() == c.Digest
-	liveness, wanted := kindOf(c)
+	wanted, liveness := c.Property != "", checker.OnlyLiveness(c.Violations, c.Property)
 	switch {
-	case wanted && shows(r, c.Property, liveness), !wanted && out.Same:
+	case wanted && r.Verdict.First(c.Property, liveness) != nil, !wanted && out.Same:
 		out.Outcome = sim.Reproduced
 	case missing != nil:
 		d := &c.Decisions[missing.At-1]
@@ -219,33 +239,24 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 	return out, nil
 }
 
+// headed gives the first line of a schedule's trace.
+func headed(c *Config, name string, to func(*trace.Header)) error {
+	sc, err := scenario(c, name)
+	if err != nil {
+		return err
+	}
+	h := header(c)
+	h.Mode, h.Config, h.Scenario = trace.ModeSchedule, scenarios.ConfigJSON(sc), scenarios.JSON(sc)
+	to(h)
+	return nil
+}
+
 // result tells a replay as a run of the simulator.
 func result(c *capsule.Capsule, s *Schedule, r *Replayed) *sim.Result {
 	return &sim.Result{
 		Scenario: c.Scenario.Name, Protocol: s.Config.Protocol, Seed: c.Seed, World: s.Config.World, Digest: r.Digest,
 		Steps: uint64(len(r.Lines)), Messages: r.Messages, Installs: r.Installs, Verdict: r.Verdict,
 	}
-}
-
-// kindOf says whether a capsule is about liveness; false if it is about no property.
-func kindOf(c *capsule.Capsule) (liveness, wanted bool) {
-	if c.Property == "" {
-		return false, false
-	}
-	liveness = true
-	for i := range c.Violations {
-		if v := &c.Violations[i]; v.Property == c.Property {
-			liveness = liveness && checker.IsLiveness(v)
-		}
-	}
-	return liveness, true
-}
-
-// shows tells whether a replay broke a property in the given kind.
-func shows(r *Replayed, property string, liveness bool) bool {
-	return slices.ContainsFunc(r.Verdict.Violations, func(v trace.Violation) bool {
-		return v.Property == property && checker.IsLiveness(&v) == liveness
-	})
 }
 
 // nearest is the possible step that comes nearest to the one that is not possible, as a capsule has it; empty if nothing
@@ -273,7 +284,7 @@ func (s *Step) distance(o *Step) int {
 	}{
 		{s.Do != o.Do, 100}, {(s.Kind == "") != (o.Kind == ""), 100}, {s.Kind != o.Kind, 20}, {s.Timer != o.Timer, 20}, {s.Node != o.Node, 12},
 		{s.Peer != o.Peer, 10}, {s.Epoch != o.Epoch, 6}, {s.ID != o.ID, 3}, {!slices.EqualFunc(s.Groups, o.Groups, slices.Equal[[]int]), 3},
-		{s.Nth != o.Nth, 2}, {s.Lost != o.Lost, 1},
+		{s.Nth != o.Nth, 2}, {s.Lost != o.Lost || !slices.Equal(s.Tails, o.Tails), 1},
 	} {
 		if x.differs {
 			far += x.by

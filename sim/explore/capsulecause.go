@@ -43,12 +43,22 @@ func stepsText(n int) string {
 	return fmt.Sprintf("%d steps of the group", n)
 }
 
+func links(n int) string {
+	if n == 1 {
+		return "a link"
+	}
+	return fmt.Sprintf("%d links", n)
+}
+
 // fault tells a step of the environment; empty for one of the group.
 func (s *Step) fault() string {
 	switch s.Do {
 	case DoCrash:
 		switch s.Lost {
 		case 0:
+			if len(s.Tails) > 0 {
+				return fmt.Sprintf("node %d dies, and with it the last messages of %s", s.Node, links(len(s.Tails)))
+			}
 			return fmt.Sprintf("node %d dies", s.Node)
 		case 1:
 			return fmt.Sprintf("node %d dies, and its last message with it", s.Node)

@@ -21,6 +21,7 @@ type cell struct {
 	still   bool     // nothing moves in it any more: it has panicked, or ended where all that is explored ends with it
 	wakes   []uint32 // ascending
 	answers []uint32 // the ops of sends that asked for an answer, in their order
+	by      origin
 }
 
 // An expert is a machine that tells what a driver can leave out. Machines need not be any.
@@ -103,18 +104,24 @@ type outcome struct {
 	changed  bool // something came of it
 	visible  bool // the judge sees it
 	progress bool
+	held     bool // to what comes of it under other names
 }
 
 // step works out what a cell makes of an input, once.
 func (w *world) step(c uint32, in input) *outcome {
 	key := pair(c, uint32(in))
-	if i, ok := w.steps.get(key); ok {
-		return &w.outcomes[i]
+	i, ok := w.steps.get(key)
+	if !ok {
+		o := w.workOut(c, in)
+		i = uint32(len(w.outcomes))
+		w.steps.put(key, i)
+		w.outcomes = append(w.outcomes, o)
 	}
-	o := w.workOut(c, in)
-	w.steps.put(key, uint32(len(w.outcomes)))
-	w.outcomes = append(w.outcomes, o)
-	return &w.outcomes[len(w.outcomes)-1]
+	if w.sym != nil && !w.outcomes[i].held && w.holding() {
+		w.outcomes[i].held = true
+		w.holdStep(w.outcomes[i])
+	}
+	return &w.outcomes[i]
 }
 
 func (w *world) workOut(number uint32, in input) outcome {
@@ -122,10 +129,11 @@ func (w *world) workOut(number uint32, in input) outcome {
 	after := *before
 	after.wakes = slices.Clone(before.wakes)
 	after.answers = slices.Clone(before.answers)
+	after.by = origin{how: byStep, of: number, in: in}
 	o := outcome{from: number, in: in}
 	w.finish(&after, &o)
 	if o.visible {
-		o.lines = w.numberLines(before)
+		o.lines = w.numberLines(before, after.by)
 	}
 	o.changed = o.cell != number || len(o.sends) > 0 || o.visible
 	return o
@@ -159,22 +167,27 @@ func (w *world) numberCell(c *cell) uint32 {
 	return w.cells.number(w.buf, func() *cell { kept := *c; return &kept })
 }
 
-// run gives a cell's machine an input; the effects are in w.effects, and a panic that ends them in w.failure: what was
-// thrown in it, or an effect that no driver could perform.
+// run gives a copy of a cell's machine an input.
 func (w *world) run(c *cell, in input) {
 	w.input(c, in)
-	w.out.Reset()
 	c.m = c.m.Clone()
+	w.drive(c.m, int(c.node))
+}
+
+// drive gives a node's machine the input in w.in; the effects are in w.effects, and a panic that ends them in w.failure: what
+// was thrown in it, or an effect that no driver could perform.
+func (w *world) drive(m core.Machine, node int) {
+	w.out.Reset()
 	w.effects, w.failure = nil, ""
 	defer func() {
 		if p := recover(); p != nil {
 			w.effects, w.failure = nil, fmt.Sprint(p)
 		}
 	}()
-	c.m.Step(0, &w.in, &w.out)
+	m.Step(0, &w.in, &w.out)
 	w.effects = w.out.List()
 	for i := range w.effects {
-		if w.failure = w.impossible(c, &w.effects[i]); w.failure != "" {
+		if w.failure = w.impossible(node, &w.effects[i]); w.failure != "" {
 			w.effects = w.effects[:i]
 			return
 		}
@@ -182,11 +195,11 @@ func (w *world) run(c *cell, in input) {
 }
 
 // impossible says why an effect cannot be performed; empty if it can.
-func (w *world) impossible(c *cell, e *core.Effect) string {
+func (w *world) impossible(node int, e *core.Effect) string {
 	switch e.Kind {
 	case core.OutSend:
-		if e.Peer < 0 || int(e.Peer) >= w.cfg.World || e.Peer == core.NodeID(c.node) {
-			return fmt.Sprintf("node %d sends to %d in a world of %d", c.node, e.Peer, w.cfg.World)
+		if e.Peer < 0 || int(e.Peer) >= w.cfg.World || e.Peer == core.NodeID(node) {
+			return fmt.Sprintf("node %d sends to %d in a world of %d", node, e.Peer, w.cfg.World)
 		}
 	case core.OutSetTimer, core.OutCancelTimer:
 		if e.Timer >= core.MaxTimers {
@@ -269,7 +282,9 @@ func (w *world) perform(c *cell, o *outcome) {
 
 func (w *world) performSend(c *cell, e *core.Effect, o *outcome) {
 	m := w.out.Message(e)
-	o.sends = append(o.sends, w.numberMail(c.node, uint8(e.Peer), m))
+	by := c.by
+	by.nth = uint8(len(o.sends))
+	o.sends = append(o.sends, w.numberMail(c.node, uint8(e.Peer), m, by))
 	if e.Op != 0 && o.asks == nil {
 		o.asks = make([]uint32, len(o.sends)-1)
 	}

@@ -42,6 +42,12 @@ type Config struct {
 	World    int
 	Budget
 
+	// LinkTails has a crash lose of what is in flight from the node the last messages of each link, so many of each; if
+	// false, the last of all that it has sent. It is more than the latter, and does not ask who was sent to first.
+	LinkTails bool
+	// Symmetry folds nodes that cannot be told apart: see symmetry.go. It needs LinkTails, and Run turns that on.
+	Symmetry bool
+
 	// Make replaces the protocol's own constructor, if it is not nil.
 	Make sim.Constructor
 	// Plain turns the reductions off that a test compares with.
@@ -83,6 +89,9 @@ func (c *Config) Validate() error {
 	if c.streams() && (c.Losses > 0 || c.Duplicates > 0) {
 		return fmt.Errorf("%s with losses or duplicates: its messages travel on streams, where none is lost or comes twice: expected 0", c.Protocol)
 	}
+	if c.streams() && (c.LinkTails || c.Symmetry) {
+		return fmt.Errorf("%s with symmetry: its leaders write to one member after another, so that no two are alike: expected none", c.Protocol)
+	}
 	if c.Make == nil {
 		if _, err := sim.Protocol(c.Protocol); err != nil {
 			return err
@@ -103,6 +112,14 @@ func (c *Config) accurate() bool { return c.FalseSuspicions == 0 && c.Partitions
 
 // streams tells whether the machines live by their connections: one that has closed stays so.
 func (c *Config) streams() bool { return sim.Streams(c.Protocol) }
+
+// transport is what messages travel on, as a scenario names it.
+func (c *Config) transport() string {
+	if c.streams() {
+		return "stream"
+	}
+	return "datagram"
+}
 
 // machines makes the nodes.
 func (c *Config) machines() ([]core.Machine, error) {

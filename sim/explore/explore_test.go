@@ -217,7 +217,10 @@ func TestConfig(t *testing.T) {
 		"world 0: explore takes 1 to 8 nodes": {Protocol: "quorum"},
 		"crashes 4: expected 0 to 3":          {Protocol: "quorum", World: 3, Budget: Budget{Crashes: 4}},
 		"partitions 2: expected 0 to 1":       {Protocol: "quorum", World: 3, Budget: Budget{Partitions: 2}},
-		"losses -1: expected 0 to 200":        {Protocol: "quorum", World: 3, Budget: Budget{Losses: -1}},
+		"classic with symmetry: its leaders write to one member after another, so that no two are alike: expected none": {
+			Protocol: "classic", World: 3, Symmetry: true,
+		},
+		"losses -1: expected 0 to 200": {Protocol: "quorum", World: 3, Budget: Budget{Losses: -1}},
 	} {
 		if err := c.Validate(); err == nil || err.Error() != text {
 			t.Errorf("%+v: got %v, expected %s", c, err, text)

@@ -23,6 +23,13 @@ type verdictOf struct {
 	broken uint32 // marks of kind Never
 	owed   uint32 // marks of kind Eventually, if the run ended here
 	owing  []int  // the nodes of which recovery is owed then
+	by     origin
+}
+
+// shown is lines that the judge sees of a step.
+type shown struct {
+	lines []trace.Event
+	by    origin
 }
 
 // The properties of the system. Safety first, each a mark that stays.
@@ -152,13 +159,9 @@ func probeOfSend(c *cell, m *core.Message) uint32 {
 }
 
 func header(c *Config) *trace.Header {
-	transport := "datagram"
-	if c.streams() {
-		transport = "stream"
-	}
 	h := &trace.Header{
 		Source: "sim", Protocol: c.Protocol, World: c.World, Model: "asynchronous", Seed: "1",
-		Config: []byte("{}"), Scenario: []byte(`{"network":{"transport":"` + transport + `"}}`),
+		Config: []byte("{}"), Scenario: []byte(`{"network":{"transport":"` + c.transport() + `"}}`),
 		CommID: sim.RootID(c.Protocol, nodeIDs(c.World)), NodeIDs: nodeIDs(c.World),
 	}
 	if c.accurate() {
@@ -171,9 +174,13 @@ func header(c *Config) *trace.Header {
 const afterAll = math.MaxInt64 / 4
 
 // numberVerdict takes a judge into the atlas. The judge must not be used afterwards.
-func (w *world) numberVerdict(j *checker.Judge) uint32 {
+func (w *world) numberVerdict(j *checker.Judge, by origin) uint32 {
 	w.buf = w.appendJudge(w.buf[:0], j)
-	return w.verdicts.number(w.buf, func() *verdictOf { return newVerdict(j.Clone(), w.now) })
+	return w.verdicts.number(w.buf, func() *verdictOf {
+		v := newVerdict(j.Clone(), w.now)
+		v.by = by
+		return v
+	})
 }
 
 // appendJudge writes what of a judge can still make a difference. A node of classic may install without excluding anybody,
@@ -217,14 +224,25 @@ func (w *world) judgeStep(verdict uint32, o *outcome) uint32 {
 	if !o.visible {
 		return verdict
 	}
-	key := pair(verdict, o.lines)
-	if v, ok := w.judged.get(key); ok {
+	return w.judgeLines(verdict, o.lines)
+}
+
+func (w *world) judgeLines(verdict, lines uint32) uint32 {
+	key := pair(verdict, lines)
+	known := &w.judged
+	if w.sym != nil {
+		known = w.own(known, &w.sym.judged)
+	}
+	if v, ok := known.get(key); ok {
 		return v
 	}
 	w.recall(verdict)
-	w.show(o.lines)
-	v := w.numberVerdict(w.judge)
-	w.judged.put(key, v)
+	w.show(lines)
+	v := w.numberVerdict(w.judge, origin{how: byStep, of: verdict, in: input(lines)})
+	known.put(key, v)
+	if w.holding() {
+		w.holdVerdict(v, func(r int) uint32 { return w.judgeLines(w.renamedVerdict(r, verdict), w.renamedLines(r, lines)) })
+	}
 	return v
 }
 
@@ -237,29 +255,29 @@ func (w *world) recall(verdict uint32) {
 
 // show gives the judge lines, at its present time.
 func (w *world) show(lines uint32) {
-	for _, ev := range w.lines.at(lines).of {
+	for _, ev := range w.lines.at(lines).of.lines {
 		ev.T = w.now
 		w.judge.Observe(&ev)
 	}
 }
 
 // numberLines takes the lines of the step that was just taken into the atlas.
-func (w *world) numberLines(c *cell) uint32 {
+func (w *world) numberLines(c *cell, by origin) uint32 {
 	var all []trace.Event
 	w.sink = func(ev *trace.Event) { all = append(all, copyOf(ev)) }
-	w.record(c)
+	w.record(c, 0, nil)
 	w.sink = w.judge.Observe
 	text, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // all its fields are plain
 	}
-	return w.lines.number(text, func() []trace.Event { return all })
+	return w.lines.number(text, func() *shown { return &shown{all, by} })
 }
 
 // copyOf keeps a line that a recorder has written: as it has no time, so it has no number.
 func copyOf(ev *trace.Event) trace.Event {
 	kept := *ev
-	kept.T, kept.Seq = 0, 0
+	kept.T, kept.Seq, kept.Cause = 0, 0, 0
 	if m := ev.Msg; m != nil {
 		own := *m
 		own.Set = slices.Clone(m.Set)
@@ -278,8 +296,9 @@ func copyOf(ev *trace.Event) trace.Event {
 	return kept
 }
 
-// record writes the lines of the step that was just taken.
-func (w *world) record(c *cell) {
+// record writes the lines of the step that was just taken; cause is the line that made it happen, 0 for none. Messages are
+// the business of send, if there is one: no verdict rests on them.
+func (w *world) record(c *cell, cause uint64, send func(e *core.Effect, cause uint64)) {
 	node := int(c.node)
 	if w.in.Kind == core.InDeliver {
 		used := false
@@ -289,7 +308,7 @@ func (w *world) record(c *cell) {
 				used = used || !late
 			}
 		}
-		w.rec.Deliver(w.now, node, int(w.in.From), w.in.ID, &w.in.Msg, c.epoch, used)
+		cause = w.rec.Deliver(w.now, node, int(w.in.From), w.in.ID, &w.in.Msg, c.epoch, used)
 	}
 	epoch := c.epoch
 	for i := range w.effects {
@@ -297,36 +316,47 @@ func (w *world) record(c *cell) {
 		switch e.Kind {
 		case core.OutUsed:
 			if m, id, late := w.out.Late(e); late {
-				w.rec.Late(w.now, node, int(e.Peer), id, m, epoch)
+				cause = w.rec.Late(w.now, node, int(e.Peer), id, m, epoch)
 			}
 		case core.OutBelieve:
-			w.rec.Believe(w.now, node, int(e.Peer), e.Suspected, 0)
+			w.rec.Believe(w.now, node, int(e.Peer), e.Suspected, cause)
 		case core.OutInstall:
 			epoch = w.out.Install(e).View.Epoch
-			w.rec.Install(w.now, node, w.out.Install(e), 0)
+			cause = w.rec.Install(w.now, node, w.out.Install(e), cause)
 		case core.OutEvent:
-			w.rec.Event(w.now, node, w.out.Event(e), 0)
+			w.rec.Event(w.now, node, w.out.Event(e), cause)
 		case core.OutPanic:
-			w.rec.Panic(w.now, node, w.out.Text(e), 0)
+			w.rec.Panic(w.now, node, w.out.Text(e), cause)
 		case core.OutEnd:
-			w.rec.End(w.now, node, e.Why, w.out.Text(e), 0)
-		case core.OutSend, core.OutSetTimer, core.OutCancelTimer, core.OutWake, core.OutDone:
+			w.rec.End(w.now, node, e.Why, w.out.Text(e), cause)
+		case core.OutSend:
+			if send != nil {
+				send(e, cause)
+			}
+		case core.OutSetTimer, core.OutCancelTimer, core.OutWake, core.OutDone:
 		}
 	}
 	if w.failure != "" {
-		w.rec.Panic(w.now, node, w.failure, 0)
+		w.rec.Panic(w.now, node, w.failure, cause)
 	}
 }
 
 // judgeAct shows the judge an act of the environment, which key names.
 func (w *world) judgeAct(verdict, key uint32, act func()) uint32 {
-	if v, ok := w.acted.get(pair(verdict, key)); ok {
+	known := &w.acted
+	if w.sym != nil {
+		known = w.own(known, &w.sym.acted)
+	}
+	if v, ok := known.get(pair(verdict, key)); ok {
 		return v
 	}
 	w.recall(verdict)
 	act()
-	v := w.numberVerdict(w.judge)
-	w.acted.put(pair(verdict, key), v)
+	v := w.numberVerdict(w.judge, origin{how: byAct, of: verdict, in: input(key)})
+	known.put(pair(verdict, key), v)
+	if w.holding() {
+		w.holdVerdict(v, func(r int) uint32 { return w.renamedAct(r, w.renamedVerdict(r, verdict), key) })
+	}
 	return v
 }
 
@@ -358,10 +388,8 @@ func nodesOf(set uint8) []int {
 // why tells what is wrong, of a property that a judge finds broken if the run ends here.
 func why(j *checker.Judge, property string, liveness bool) string {
 	end := j.Finish(checker.Ending{T: afterAll, Complete: true})
-	for i := range end.Violations {
-		if x := &end.Violations[i]; x.Property == property && checker.IsLiveness(x) == liveness {
-			return x.Why
-		}
+	if x := end.First(property, liveness); x != nil {
+		return x.Why
 	}
 	return "no violation of " + property
 }

@@ -13,11 +13,12 @@ type mail struct {
 	from, to uint8
 	msg      core.Message
 	key      string // orders mails by what they are
+	by       origin
 }
 
-func (w *world) numberMail(from, to uint8, m *core.Message) uint32 {
+func (w *world) numberMail(from, to uint8, m *core.Message, by origin) uint32 {
 	w.buf = appendMail(w.buf[:0], from, to, m)
-	n := w.mails.number(w.buf, func() *mail { return &mail{from, to, *m, string(w.buf)} })
+	n := w.mails.number(w.buf, func() *mail { return &mail{from, to, *m, string(w.buf), by} })
 	if input(n) > inputPayload {
 		panic("more different messages than an input can name")
 	}
@@ -71,6 +72,9 @@ func (w *world) fate(receiver, number uint32) uint32 {
 	}
 	f := w.askFate(w.cells.at(receiver).of, w.mails.at(number).of)
 	w.fates.put(key, f)
+	if w.holding() {
+		w.holdMail(receiver, number, f, w.askFate)
+	}
 	return f
 }
 
@@ -100,6 +104,9 @@ func (w *world) refused(sender, number uint32) bool {
 	}
 	spent := w.askRefused(w.cells.at(sender).of, w.mails.at(number).of)
 	w.refusals.put(key, uint32(bit(spent)))
+	if w.holding() {
+		w.holdMail(sender, number, uint32(bit(spent)), func(c *cell, m *mail) uint32 { return uint32(bit(w.askRefused(c, m))) })
+	}
 	return spent
 }
 

@@ -28,7 +28,11 @@ const noRound = math.MaxUint32
 
 // promises gives the round that a cell's node has promised.
 func (w *world) promised(number uint32) uint32 {
-	if r, ok := w.promises.get(uint64(number)); ok {
+	known := &w.promises
+	if w.sym != nil {
+		known = w.own(known, &w.sym.promises)
+	}
+	if r, ok := known.get(uint64(number)); ok {
 		return r
 	}
 	r := uint32(noRound)
@@ -38,7 +42,10 @@ func (w *world) promised(number uint32) uint32 {
 			r = promised
 		}
 	}
-	w.promises.put(uint64(number), r)
+	known.put(uint64(number), r)
+	if w.holding() {
+		w.holdPromise(number, r)
+	}
 	return r
 }
 
@@ -95,17 +102,19 @@ func (w *world) roundBelow(s *State, round uint32, epoch core.Epoch) (below uint
 
 func (w *world) takeOff(s *State, l lowering) {
 	for i := range w.cfg.World {
-		if c := *w.cells.at(s.cells[i]).of; c.epoch == l.epoch && w.promised(s.cells[i]) != noRound {
-			c.m = c.m.Clone()
-			c.m.(ranger).LowerRounds(l.from, l.by)
-			s.cells[i] = w.numberCell(&c)
+		if c := s.cells[i]; w.cells.at(c).of.epoch == l.epoch && w.promised(c) != noRound {
+			s.cells[i] = w.lowerCell(c, l)
+			if w.holding() {
+				w.holdLowered(c, s.cells[i], l, w.renamedCell, w.lowerCell)
+			}
 		}
 		box := append(outbox(nil), w.boxes.at(s.boxes[i]).of...)
 		for at, number := range box {
-			if of := w.mails.at(number).of; of.msg.Epoch == l.epoch {
-				m := of.msg
-				m.LowerRounds(l.from, l.by)
-				box[at] = w.numberMail(of.from, of.to, &m)
+			if w.mails.at(number).of.msg.Epoch == l.epoch {
+				box[at] = w.lowerMail(number, l)
+				if w.holding() {
+					w.holdLowered(number, box[at], l, w.renamedMail, w.lowerMail)
+				}
 			}
 		}
 		s.boxes[i] = w.numberBox(box)

@@ -17,7 +17,7 @@ type Schedule struct {
 // Step is one step of a schedule. Which fields mean something depends on Do.
 type Step struct {
 	// Do is deliver, duplicate or lose (Kind, Epoch, Node: the sender, Peer: the receiver, Nth), timer (Node, Timer), suspect or
-	// trust (Node, Peer), close (Node, Peer), tell (Node is told by Peer), crash (Node, Lost), partition (Groups), heal, wake or sent (Node, ID).
+	// trust (Node, Peer), close (Node, Peer), tell (Node is told by Peer), crash (Node, Lost or Tails), partition (Groups), heal, wake or sent (Node, ID).
 	Do     string
 	Node   int
 	Peer   int
@@ -25,7 +25,8 @@ type Step struct {
 	Epoch  uint64 // of the message
 	Nth    int    // among the messages in flight of that kind and epoch on that link, from 1
 	Timer  string
-	Lost   int // how many of the messages that the node sent last are lost with it
+	Lost   int    // how many of the messages that the node sent last are lost with it
+	Tails  []Tail // with Config.LinkTails in place of Lost, by receiver
 	Groups [][]int
 	ID     uint32
 }
@@ -68,10 +69,14 @@ func (s *Step) String() string {
 	case DoTell:
 		return fmt.Sprintf("tell %d by %d", s.Node, s.Peer)
 	case DoCrash:
+		text := fmt.Sprintf("crash %d", s.Node)
 		if s.Lost > 0 {
-			return fmt.Sprintf("crash %d, its last %d messages lost", s.Node, s.Lost)
+			text += fmt.Sprintf(", its last %d messages lost", s.Lost)
 		}
-		return fmt.Sprintf("crash %d", s.Node)
+		for _, t := range s.Tails {
+			text += fmt.Sprintf(", its last %d to %d lost", t.Lost, t.To)
+		}
+		return text
 	case DoPartition:
 		var sides []string
 		for _, g := range s.Groups {
@@ -86,7 +91,7 @@ func (s *Step) String() string {
 
 func (s *Step) equal(o *Step) bool {
 	return s.Do == o.Do && s.Node == o.Node && s.Peer == o.Peer && s.Kind == o.Kind && s.Epoch == o.Epoch && s.Nth == o.Nth && s.Timer == o.Timer &&
-		s.Lost == o.Lost && s.ID == o.ID && slices.EqualFunc(s.Groups, o.Groups, slices.Equal[[]int])
+		s.Lost == o.Lost && slices.Equal(s.Tails, o.Tails) && s.ID == o.ID && slices.EqualFunc(s.Groups, o.Groups, slices.Equal[[]int])
 }
 
 // describe names the steps of a path.
@@ -115,7 +120,12 @@ func (w *world) name(s *State, a act) Step {
 	case doTell:
 		t.Do, t.Peer = DoTell, int(a.peer)
 	case doCrash:
-		t.Do, t.Lost = DoCrash, len(w.boxes.at(s.boxes[a.node]).of)-int(a.at)
+		t.Do = DoCrash
+		if box := w.boxes.at(s.boxes[a.node]).of; w.cfg.LinkTails {
+			t.Tails = w.tails(box, a.what)
+		} else {
+			t.Lost = len(box) - int(a.at)
+		}
 	case doPartition:
 		live := uint8(1<<w.cfg.World-1) &^ s.dead
 		t.Do, t.Groups = DoPartition, [][]int{nodesOf(live &^ a.peer), nodesOf(a.peer)}

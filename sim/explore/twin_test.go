@@ -159,7 +159,7 @@ func (w *world) judgeTwin(twin *verdictOf, o *outcome) uint32 {
 	w.judge.CopyFrom(twin.judge)
 	w.now = twin.steps + 1
 	w.show(o.lines)
-	return w.numberVerdict(w.judge)
+	return w.numberVerdict(w.judge, origin{})
 }
 
 // otherwise says what a twin of a cell does otherwise.

@@ -27,7 +27,7 @@ type parts struct {
 	mails    atlas[*mail]
 	boxes    atlas[outbox]
 	verdicts atlas[*verdictOf]
-	lines    atlas[[]trace.Event]
+	lines    atlas[*shown]
 }
 
 // world is the system that is explored, for one worker.
@@ -63,6 +63,9 @@ type world struct {
 	answers  memo     // (mail, its answer), of a check of claims
 	promises memo     // cell to its promised round
 	lowered  lowering // by the last act
+
+	roots [MaxWorld]uint32 // the cells before the start
+	sym   *symmetry        // nil if no nodes are folded
 
 	judge *checker.Judge
 	rec   *record.Recorder
@@ -103,14 +106,15 @@ func (w *world) begin(machines []core.Machine) {
 	w.nobody = w.numberCell(&cell{})
 	b := &w.cfg.Budget
 	s := State{
-		verdict: w.numberVerdict(w.judge),
+		verdict: w.numberVerdict(w.judge, origin{}),
 		crashes: uint8(b.Crashes), suspicions: uint8(b.FalseSuspicions), partitions: uint8(b.Partitions),
 		early: uint8(b.EarlyTimeouts), losses: uint8(b.Losses), duplicates: uint8(b.Duplicates),
 	}
 	for i := range w.cfg.World {
 		s.boxes[i] = w.empty
 		c := cell{m: machines[i].Clone(), node: uint8(i), members: 1<<w.cfg.World - 1}
-		s.cells[i] = w.numberCell(&c)
+		w.roots[i] = w.numberCell(&c)
+		s.cells[i] = w.roots[i]
 	}
 	for i := range w.cfg.World {
 		w.take(&s, i, giveStart)
@@ -126,6 +130,9 @@ func (w *world) Properties() []search.Property { return properties() }
 
 // AppendState writes the hashes of the parts, and the counts.
 func (w *world) AppendState(buf []byte, s *State) []byte {
+	if w.sym != nil {
+		return w.appendFolded(buf, s)
+	}
 	for i := range w.cfg.World {
 		buf = appendHash(buf, w.cells.at(s.cells[i]).hash)
 		buf = appendHash(buf, w.boxes.at(s.boxes[i]).hash)
@@ -188,6 +195,9 @@ func (w *world) send(s *State, node int, o *outcome) {
 		}
 		w.box = append(w.box, number)
 	}
+	if w.cfg.LinkTails {
+		w.linkOrder(w.box)
+	}
 	s.boxes[node] = w.numberBox(w.box)
 }
 
@@ -196,7 +206,15 @@ func (w *world) supersede(sender, number uint32) {
 	newer := w.mails.at(number).of
 	x := w.cells.at(sender).of.m.(expert)
 	for i, m := range w.box {
-		if older := w.mails.at(m).of; older.to == newer.to && x.Supersedes(&newer.msg, &older.msg) {
+		older := w.mails.at(m).of
+		if older.to != newer.to {
+			continue
+		}
+		supersedes := x.Supersedes(&newer.msg, &older.msg)
+		if w.holding() {
+			w.holdPair(sender, number, m, supersedes)
+		}
+		if supersedes {
 			w.box = append(w.box[:i], w.box[i+1:]...)
 			return
 		}
@@ -226,6 +244,9 @@ func (s *State) apart(a, b int) bool {
 	return s.split>>a&1 != 0 && s.split>>b&1 != 0 && s.side>>a&1 != s.side>>b&1
 }
 
+// orderless tells whether the order of what a node has in flight means nothing, as no crash can lose a part of it.
+func (s *State) orderless(node int) bool { return s.crashes == 0 || s.dead>>node&1 != 0 }
+
 // tidy drops what can do nothing any more, of all mails or of those from and to one node, and puts the outboxes in order.
 func (w *world) tidy(s *State, node int) {
 	for p := range w.cfg.World {
@@ -244,7 +265,7 @@ func (w *world) tidy(s *State, node int) {
 			}
 			w.box = append(w.box, number)
 		}
-		sorted := s.crashes == 0 || s.dead>>p&1 != 0
+		sorted := s.orderless(p)
 		if len(w.box) == len(box) && !(sorted && node < 0 || sorted && p == node) {
 			continue
 		}

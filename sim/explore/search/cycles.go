@@ -1,6 +1,11 @@
 package search
 
-import "sort"
+import (
+	"context"
+	"math/bits"
+	"slices"
+	"sort"
+)
 
 // graph is the free steps between the states that were expanded, for one pass over it. Where a search was stopped, what is
 // beyond them may lead anywhere; what never leaves them is known all the same.
@@ -9,6 +14,22 @@ type graph struct {
 	edges *edges
 	n     uint32 // states that were expanded: the first ones
 	found uint32 // states
+
+	ctx   context.Context
+	looks uint32 // at it, nearly
+	left  bool   // it has ended: nothing that comes of the pass means anything
+}
+
+// lookEvery is how many edges or states are gone through between two looks at the context.
+const lookEvery = 1 << 12
+
+// interrupted tells whether the pass is to be left.
+func (g *graph) interrupted() bool {
+	if g.looks%lookEvery == 0 && g.ctx.Err() != nil {
+		g.left = true
+	}
+	g.looks++
+	return g.left
 }
 
 // frame is a state on the way of a depth-first walk, with the edges that are left to follow.
@@ -63,8 +84,11 @@ func (g *graph) components(leaves func(component []uint32)) []uint32 {
 		if index[start] != 0 {
 			continue
 		}
+		if g.left {
+			break
+		}
 		enter(start)
-		for len(frames) > 0 {
+		for len(frames) > 0 && !g.interrupted() {
 			f := &frames[len(frames)-1]
 			if to, ok := g.next(f); ok {
 				if to >= g.n {
@@ -108,9 +132,13 @@ func (g *graph) components(leaves func(component []uint32)) []uint32 {
 	return index
 }
 
-// judgeCycles judges the properties that ask for the whole graph, and gives the memory that it took.
-func (e *engine[S]) judgeCycles() uint64 {
-	g := &graph{rec: &e.rec, edges: &e.edges, n: e.edges.n, found: uint32(e.rec.parents.n)}
+// judgeCycles judges the properties that ask for the whole graph, and gives the memory that it took. It judges none if the
+// context ends before the last of them.
+func (e *engine[S]) judgeCycles(ctx context.Context) (bytes uint64, judged bool) {
+	g := &graph{rec: &e.rec, edges: &e.edges, n: e.edges.n, found: uint32(e.rec.parents.n), ctx: ctx}
+	if ctx.Err() != nil {
+		return 0, false
+	}
 	bottom := make([]uint64, (g.n+63)/64)
 	var pieces [][]uint32
 	index := g.components(func(component []uint32) {
@@ -119,11 +147,15 @@ func (e *engine[S]) judgeCycles() uint64 {
 		}
 	})
 	for _, component := range pieces {
-		if g.closed(component, index) {
+		if !g.left && g.closed(component, index) {
 			for _, s := range component {
 				bottom[s>>6] |= 1 << (s & 63)
 			}
 		}
+	}
+	property, repeated := e.repeats(g, index)
+	if g.left {
+		return 0, false
 	}
 	for s := range g.n {
 		if bottom[s>>6]>>(s&63)&1 == 0 {
@@ -136,9 +168,13 @@ func (e *engine[S]) judgeCycles() uint64 {
 			}
 		}
 	}
-	e.judgeProgress(g, index)
+	for i, set := range repeated {
+		for ; set != 0; set &= set - 1 {
+			e.note(property, uint32(64*i+bits.TrailingZeros64(set)))
+		}
+	}
 	e.components = index
-	return uint64(4*len(index) + 8*len(bottom))
+	return uint64(4*len(index) + 8*len(bottom)), true
 }
 
 func (e *engine[S]) owes(component []uint32) bool {
@@ -153,6 +189,9 @@ func (e *engine[S]) owes(component []uint32) bool {
 // closed tells whether no free step leaves a component, or what was expanded.
 func (g *graph) closed(component, index []uint32) bool {
 	for _, s := range component {
+		if g.interrupted() {
+			return false
+		}
 		f := frame{s, g.firstChild(s), g.edges.of(s)}
 		for {
 			to, ok := g.next(&f)
@@ -167,37 +206,32 @@ func (g *graph) closed(component, index []uint32) bool {
 	return true
 }
 
-// judgeProgress looks for steps that make progress within a component: they can be repeated for ever.
-func (e *engine[S]) judgeProgress(g *graph, index []uint32) {
-	property := -1
-	for i, p := range e.props {
-		if p.Kind == NoCycle {
-			property = i
-		}
+// repeats looks for steps that make progress within a component, which can be repeated for ever: the set of the states that
+// allow one. It is empty if no property is about that.
+func (e *engine[S]) repeats(g *graph, index []uint32) (property int, set []uint64) {
+	property = slices.IndexFunc(e.props, func(p Property) bool { return p.Kind == NoCycle })
+	if property < 0 || g.left {
+		return property, nil
 	}
-	if property < 0 {
-		return
-	}
-	seen := make([]uint64, (g.n+63)/64)
+	set = make([]uint64, (g.n+63)/64)
 	for to := range g.n {
 		from := g.rec.parents.at(to)
 		if from != noParent && g.rec.steps.at(to)&stepProgress != 0 && index[from] == index[to] {
-			seen[from>>6] |= 1 << (from & 63)
+			set[from>>6] |= 1 << (from & 63)
 		}
 	}
 	for from := range g.n {
+		if g.interrupted() {
+			return property, nil
+		}
 		for data := g.edges.of(from); len(data) > 0; {
 			var to uint32
 			var progress bool
 			to, progress, data = nextEdge(from, data)
 			if progress && to < g.n && index[from] == index[to] {
-				seen[from>>6] |= 1 << (from & 63)
+				set[from>>6] |= 1 << (from & 63)
 			}
 		}
 	}
-	for s := range g.n {
-		if seen[s>>6]>>(s&63)&1 != 0 {
-			e.note(property, s)
-		}
-	}
+	return property, set
 }

@@ -143,7 +143,7 @@ func (k *Stack) part(c *communicator, from core.NodeID, m *core.Message, out *co
 		return early
 	case m.Ballot.Round < c.number || !op.active:
 		return dropped
-	case c.awaited(m.Epoch, from, m):
+	case m.Ballot.Coordinator == op.part && from == op.from:
 		return k.use(c, from, m, out)
 	case p.Call == op.call && op.plan.labelled():
 		if p.Label > op.step {

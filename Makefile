@@ -40,9 +40,10 @@ fuzz: ## each fuzz target for FUZZTIME
 sweep: build ## SEEDS seeds of each built-in scenario
 	$(NEXARSIM) sweep --seeds $(SEEDS) --protocol quorum,fail-stop
 
-explore: build ## every schedule of three nodes, two crashes and a false suspicion; the engine against known counts
+explore: build ## every schedule of three nodes, two crashes and a false suspicion; the engine against known counts, docs/explore.md against the engine
 	$(NEXARSIM) explore --world 3 --crashes 2 --false-suspicions 1
 	go test -count=1 -run SmallModel ./sim/explore/search -large
+	go test -count=1 -run Figures ./sim/explore -large
 
 validate: build ## the gate before a deployment
 	$(NEXARSIM) validate

@@ -45,9 +45,12 @@ func CheckTrace(r io.Reader, name string) (Report, error) {
 		return Report{}, err
 	}
 	rep.Verdict = j.Finish(rep.Ending)
-	if rep.Recorded == nil {
+	switch {
+	case rep.Recorded == nil:
 		rep.Verdict.withoutLiveness(j.set.quorum)
 		return rep, nil
+	case rep.unseen(Livelock):
+		rep.Verdict.Undecided = append(rep.Verdict.Undecided, Undecided{Livelock, "the file's verdict names it: a cycle of a schedule shows in its states, which no line tells"})
 	}
 	rep.Differs = rep.compare()
 	return rep, nil
@@ -93,8 +96,12 @@ func (rep *Report) read(d *trace.Reader, j *Judge) error {
 }
 
 // settle finds the end of a run whose verdict line does not say it: as long as the scenario says that it lasted. A run
-// that its own judge stopped at a livelock did not come to its own end.
+// that its own judge stopped at a livelock did not come to its own end. A schedule did if it is dated long after its steps.
 func (rep *Report) settle(j *Judge, timed bool) {
+	if j.set.schedule {
+		rep.Ending.Complete = rep.Ending.T >= j.set.RecoveryTimeout
+		return
+	}
 	if slices.ContainsFunc(rep.Recorded.Violations, func(v trace.Violation) bool { return v.Property == Livelock }) {
 		rep.Ending.Complete = false
 		return
@@ -116,11 +123,19 @@ func (v *Verdict) withoutLiveness(quorum bool) {
 	}
 }
 
+// unseen tells whether the file's own verdict names a property for what the lines of a schedule do not show: a livelock, for
+// a cycle of states.
+func (rep *Report) unseen(property string) bool {
+	named := func(v trace.Violation) bool { return v.Property == property }
+	return rep.Header.Mode == trace.ModeSchedule && property == Livelock &&
+		slices.ContainsFunc(rep.Recorded.Violations, named) && !slices.ContainsFunc(rep.Verdict.Violations, named)
+}
+
 // compare says how the file's own verdict differs, in what this package judges.
 func (rep *Report) compare() string {
 	mine, theirs := rep.Verdict.Violations, rep.Recorded.Violations
 	for _, p := range Properties {
-		if !judgedHere(p) {
+		if !judgedHere(p) || rep.unseen(p) {
 			continue
 		}
 		of := func(v trace.Violation) bool { return v.Property == p }

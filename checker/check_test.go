@@ -104,6 +104,31 @@ func TestCheckEnding(t *testing.T) {
 	}
 }
 
+// A schedule has no clock: what is owed is judged if its verdict line is dated long after its steps, an install is never late,
+// and a livelock that only the states show is left open.
+func TestCheckSchedule(t *testing.T) {
+	const end, step = "2305843009213693951", "2"
+	for _, c := range []struct{ story, at, violations, want, differs string }{
+		{"world 3\n 1ns crash 2", end, `{"property":"recovery","t":` + end + `,"nodes":[0,1],"why":""}`, "recovery@" + end + "[0 1] ?late", ""},
+		{"world 3\n 1ns crash 2", step, "", "?recovery ?late", ""},
+		{"world 3\n 1ns crash 2", end, "", "recovery@" + end + "[0 1] ?late", "the file's verdict does not name recovery: "},
+		{"world 2 protocol=classic\n 1ns crash 1\n end 0 error", step, "", "?recovery", ""},
+		{"world 3\n 1ns crash 2", step, `{"property":"livelock","t":2,"nodes":[],"why":""}`, "?recovery ?late ?livelock", ""},
+		{"world 3\n 1ns crash 2", end, `{"property":"livelock","t":2,"nodes":[],"why":""}`, "recovery@" + end + "[0 1] ?late ?livelock", "the file's verdict does not name recovery: "},
+		{"world 3\n 1ns crash 2", step, `{"property":"ranks","t":2,"nodes":[],"why":""}`, "?recovery ?late", "the file's verdict names ranks, which holds"},
+	} {
+		s := tell(t, c.story)
+		s.h.Mode = trace.ModeSchedule
+		rep := check(t, s.file(t)+`{"t":`+c.at+`,"ev":"verdict","violations":[`+c.violations+`],"digest":"00ff","steps":2,"installs":0}`+"\n")
+		if got := strings.ReplaceAll(summary(rep.Verdict), "640511h56m49.213693951s", end); got != c.want {
+			t.Errorf("%s, verdict at %s\nverdict  %s\nexpected %s", c.story, c.at, got, c.want)
+		}
+		if c.differs == "" && rep.Differs != "" || !strings.HasPrefix(rep.Differs, c.differs) {
+			t.Errorf("%s\ndiffers  %q\nexpected %q", c.story, rep.Differs, c.differs)
+		}
+	}
+}
+
 // What breaks the format is an error that says where; so is a header that cannot be judged by.
 func TestCheckErrors(t *testing.T) {
 	good := tell(t, "world 3\n 1s crash 2\n used 0<1 vote 0 at 0").file(t)

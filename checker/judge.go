@@ -65,6 +65,16 @@ func (v Verdict) broke(liveness bool) bool {
 	return false
 }
 
+// First gives the first violation of a property, of safety or of liveness; nil if there is none.
+func (v *Verdict) First(property string, liveness bool) *trace.Violation {
+	for i := range v.Violations {
+		if x := &v.Violations[i]; x.Property == property && IsLiveness(x) == liveness {
+			return x
+		}
+	}
+	return nil
+}
+
 // New makes a judge for the run that a header announces.
 func New(h *trace.Header) (*Judge, error) {
 	j := new(Judge)
@@ -385,7 +395,10 @@ func (j *Judge) Finish(end Ending) Verdict {
 	j.letters.finish(w, &j.set, end, &out)
 	j.linear.finish(&out)
 	j.judgeRecovery(end, &out)
-	if j.late.blind != "" {
+	switch {
+	case j.set.schedule && j.set.hardened:
+		out.undecided(Late, "the steps of a schedule take no time")
+	case j.late.blind != "":
 		out.undecided(Late, "%s", j.late.blind)
 	}
 	slices.SortStableFunc(out.open, func(a, b Undecided) int { return rank(a.Property) - rank(b.Property) })

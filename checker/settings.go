@@ -69,6 +69,7 @@ type settings struct {
 	rule      quorumRule
 	crashStop bool
 	simulated bool
+	schedule  bool // steps take no time
 	n         int
 	commID    uint64
 	Config
@@ -96,6 +97,7 @@ func (s *settings) read(h *trace.Header) error {
 	}
 	s.crashStop = h.Model == "crash-stop"
 	s.simulated = h.Source == "sim"
+	s.schedule = h.Mode == trace.ModeSchedule
 	s.n, s.commID = h.World, h.CommID
 	if s.parsed && bytes.Equal(s.config, h.Config) && bytes.Equal(s.scenario, h.Scenario) {
 		return nil

@@ -156,9 +156,15 @@ type Violation struct {
 	Why      string // one sentence
 }
 
+// ModeSchedule is the Mode of a run step by step, without a clock.
+const ModeSchedule = "schedule"
+
 // Header is the first line of a trace.
 type Header struct {
-	Source   string // "sim" or "quic"
+	Source string // "sim" or "quic"
+	// Mode is empty for a run on a clock. ModeSchedule is one whose steps come in a given order and take no time: each is a
+	// nanosecond after the last, and the verdict line is dated long after all of them if nothing but a repetition would follow.
+	Mode     string
 	Protocol string
 	World    int
 	Model    string // "asynchronous" or "crash-stop"

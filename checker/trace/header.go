@@ -7,7 +7,10 @@ const maxWorld = 4096
 
 const headerHint = `a trace begins with {"format":"nexarsim-trace","version":1,...}; nexarsim run SCENARIO --trace FILE writes one`
 
-var headerFields = []string{"format", "version", "source", "protocol", "world", "model", "config", "scenario", "seed", "comm_id", "nodes"}
+var headerFields = []string{"format", "version", "source", "protocol", "world", "model", "config", "scenario", "seed", "comm_id", "nodes", "mode"}
+
+// headerMust is how many of them, from the first, every header has.
+const headerMust = 11
 
 var nodeFields = []string{"node", "id"}
 
@@ -26,7 +29,7 @@ func parseHeader(line []byte) (*Header, *FormatError) {
 		p.failHint(headerHint, "expected a trace's header, found %q", snippet(line))
 		return nil, p.err
 	}
-	p.object(headerFields, len(headerFields), 0, func(_ *parser, _, f int) { p.field(headerFields[f]) })
+	p.object(headerFields, headerMust, 0, func(_ *parser, _, f int) { p.field(headerFields[f]) })
 	p.end()
 	p.check()
 	return &p.h, p.err
@@ -63,6 +66,8 @@ func (p *headerParser) field(name string) {
 		h.Seed = p.word()
 	case "comm_id":
 		h.CommID = p.hex()
+	case "mode":
+		h.Mode = p.oneOf(modes)
 	default: // nodes
 		p.nodeList()
 	}

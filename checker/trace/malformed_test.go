@@ -33,6 +33,7 @@ func TestMalformed(t *testing.T) {
 		{"version", replaced(`"version":1`, `"version":2`), "f.jsonl:1: version: expected 1, found 2", "nexarsim version"},
 		{"version text", replaced(`"version":1`, `"version":"1"`), `f.jsonl:1: version: expected a whole number, found "1"`, ""},
 		{"source", replaced(`"sim"`, `"simulator"`), `f.jsonl:1: source: expected "sim" or "quic", found "simulator"`, ""},
+		{"mode", replaced(`"sim",`, `"sim","mode":"schedul",`), `f.jsonl:1: mode: expected "schedule", found "schedul"`, `did you mean "schedule"?`},
 		{"model", replaced(`"asynchronous"`, `"asyncronous"`), `f.jsonl:1: model: expected "asynchronous" or "crash-stop", found "asyncronous"`, `did you mean "asynchronous"?`},
 		{"world", replaced(`"world":3`, `"world":0`), "f.jsonl:1: world: expected 1 to 4096 nodes, found 0", ""},
 		{"huge world", replaced(`"world":3`, `"world":4097`), "f.jsonl:1: world: expected 1 to 4096 nodes, found 4097", ""},

@@ -11,6 +11,7 @@ var (
 	appOps      = []string{"split", "barrier", "allreduce", "shutdown", "recover"}
 	sources     = []string{"sim", "quic"}
 	models      = []string{"asynchronous", "crash-stop"}
+	modes       = []string{ModeSchedule}
 )
 
 // parser turns one line into an Event, in memory that the next line uses again.

@@ -93,6 +93,7 @@ func readAll(text []byte) (*trace.Header, []trace.Event, error) {
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := header(rapid.IntRange(1, 9).Draw(t, "world"))
+		h.Mode = rapid.SampledFrom([]string{"", trace.ModeSchedule}).Draw(t, "mode")
 		evs := events(t, h.World)
 		text := write(t, h, evs)
 		gotHeader, got, err := readAll(text)

@@ -82,6 +82,9 @@ func appendHeader(b []byte, h *Header) ([]byte, error) {
 	b = append(b, `{"format":"`+Format+`","version":`...)
 	b = strconv.AppendInt(b, Version, 10)
 	b = appendString(append(b, `,"source":`...), h.Source)
+	if h.Mode != "" {
+		b = appendString(append(b, `,"mode":`...), h.Mode)
+	}
 	b = appendString(append(b, `,"protocol":`...), h.Protocol)
 	b = strconv.AppendInt(append(b, `,"world":`...), int64(h.World), 10)
 	b = appendString(append(b, `,"model":`...), h.Model)

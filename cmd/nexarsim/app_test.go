@@ -227,3 +227,21 @@ func TestInterruptedSweep(t *testing.T) {
 		t.Errorf("merge: exit code %d, %s", code, errors.String())
 	}
 }
+
+// TestInterruptedExplore: ^C ends a search with its counts, and says that it is not complete and what it has not judged.
+func TestInterruptedExplore(t *testing.T) {
+	dir := t.TempDir()
+	cmd, stdout, stderr := start(t, dir, "explore", "--world", "5", "--crashes", "2", "--false-suspicions", "2", "--out", "kept", "--json")
+	waitFor(t, "the directory for capsules", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "kept"))
+		return err == nil
+	})
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit code tells
+	const want = `"complete":false,"stopped":"interrupt","unjudged":["liveness","claims"],`
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(stdout.String(), want) || stderr.Len() > 0 {
+		t.Errorf("exit code %d, output %q, errors %q", code, stdout, stderr)
+	}
+}

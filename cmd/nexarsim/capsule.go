@@ -70,9 +70,6 @@ func (a *app) replayCapsule(name, protocol, outName string, asDoc bool) error {
 		return err
 	}
 	spec := sim.ReplaySpec{Capsule: c, Protocol: protocol, Schedule: explore.ReplayCapsule}
-	if outName != "" && c.Mode == capsule.Schedule {
-		return usage("leave it out: the story is printed", "--trace: %s: a schedule has no times, and is written as no trace", name)
-	}
 	if err := replayable(name, &spec); err != nil {
 		return err
 	}
@@ -152,7 +149,7 @@ func newCapsuleDocument(c *capsule.Capsule, r *sim.Replayed, trace string, elaps
 		Run: report.NewRun(r.Result, elapsed), Result: string(r.Outcome), Property: c.Property, Cause: c.Cause, Same: r.Same,
 		At: r.At, Line: r.Line, Found: r.Missing, Nearest: r.Nearest, Schedule: r.Story,
 	}
-	doc.Trace = trace
+	doc.Trace, doc.Untimed = trace, c.Mode == capsule.Schedule
 	facts := report.Facts{Malformed: len(doc.Malformed) > 0, Different: r.Outcome == sim.Diverged}
 	if r.Outcome == sim.Reproduced {
 		facts.Judged = []expect.Judgement{expect.Ignored(report.FoundIn(r.Verdict.Violations))}

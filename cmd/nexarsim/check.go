@@ -132,8 +132,14 @@ func checked(rep *checker.Report, name string, elapsed time.Duration) *checkedRu
 		Unfired: []string{}, Trace: name,
 	}, Differs: rep.Differs, Judged: "safety"}
 	doc.SetVerdict(&rep.Verdict)
+	if doc.Untimed = h.Mode == trace.ModeSchedule; doc.Untimed {
+		doc.VirtualMS = 0
+	}
 	if r := rep.Recorded; r != nil {
-		doc.Digest, doc.Steps, doc.Judged = r.Digest, r.Steps, "safety and liveness"
+		doc.Digest, doc.Steps = r.Digest, r.Steps
+		if !doc.Untimed || rep.Ending.Complete {
+			doc.Judged = "safety and liveness"
+		}
 	}
 	facts := report.Facts{Judged: []expect.Judgement{expect.Ignored(report.FoundIn(rep.Verdict.Violations))}}
 	doc.Exit = facts.Code()
@@ -153,13 +159,20 @@ func (a *app) tellCheck(rep *checker.Report, doc *checkedRun) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %s, protocol %s, %s, seed %s\n", doc.Trace, origin(rep.Header.Source), dash(doc.Scenario), doc.Protocol, count(uint64(doc.World), "node"), dash(doc.Seed))
 	tellVerdict(&b, inkFor(a.stdout), doc.Run, expect.Judgement{})
-	if rep.Recorded == nil {
+	switch {
+	case rep.Recorded == nil:
 		fmt.Fprintln(&b, "the trace has no verdict line: safety is judged, liveness is not")
+	case doc.Untimed && !rep.Ending.Complete:
+		fmt.Fprintln(&b, "the schedule could go on: safety is judged, liveness is not")
 	}
 	if doc.Differs != "" {
 		fmt.Fprintf(&b, "differs: %s\n", doc.Differs)
 	}
-	fmt.Fprintf(&b, "%s, %s, %s, %s\n", count(rep.Events, "event"), count(doc.Messages, "message"), count(doc.Installs, "install"), virtual(doc.VirtualMS))
+	length := virtual(doc.VirtualMS)
+	if doc.Untimed {
+		length = count(doc.Steps, "step") + " without a clock"
+	}
+	fmt.Fprintf(&b, "%s, %s, %s, %s\n", count(rep.Events, "event"), count(doc.Messages, "message"), count(doc.Installs, "install"), length)
 	if doc.Exit != report.Passed {
 		fmt.Fprintf(&b, "\nnexarsim check %s\n", quote(doc.Trace))
 	}

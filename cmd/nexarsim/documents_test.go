@@ -22,13 +22,13 @@ var documents = []struct {
 		"digest":     "16 hex digits over every step with its effects; empty if a trace has none",
 		"steps":      "inputs given to nodes, and beginnings and ends of acts",
 		"virtual_ms": "how long the run lasted, for the nodes", "elapsed_ms": "and for us", "messages": "sent", "installs": "views installed",
-		"violations": "each with `property`, `t` (nanoseconds), `nodes`, `why`", "undecided": "each with `property` and `why`",
+		"violations": "each with `property`, `t` (nanoseconds; of a schedule the number of the step, 2^61-1 for its end), `nodes`, `why`", "undecided": "each with `property` and `why`",
 		"malformed": "which of its own assumptions the harness broke; left out if none", "missing": "properties that the scenario expects to be violated, and that were not",
 		"different": "where the second run of the seed went another way: `step`, `first`, `second`; left out if it did not",
 		"unfired":   "faults whose moment never came", "trace": "the file that was written, or checked", "exit": "the exit code",
 	}},
 	{"check also", checkedRun{}, map[string]string{
-		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict",
+		"differs": "how the file's own verdict differs; left out if it does not", "judged": "`safety and liveness`, or `safety` for a trace without a verdict or of a schedule that could go on",
 	}},
 	{"cluster also", clusterRun{}, map[string]string{
 		"delay_us":     "how long messages took, in microseconds: `count`, `p50`, `p99`, `max`",
@@ -52,6 +52,7 @@ var documents = []struct {
 		"protocol": "", "world": "number of nodes", "crashes": "the budgets, as the flags say", "false_suspicions": "", "partitions": "", "early_timeouts": "", "losses": "", "duplicates": "",
 		"states": "different ones that were seen", "transitions": "steps taken between them", "depth": "steps to the farthest", "complete": "true if nothing is left to see",
 		"stopped":          "if not: `max-states`, `depth`, `interrupt`, or `pct` for random runs",
+		"unjudged":         "what an interrupt has left open of the states that were seen: `liveness`, `claims` (whether messages that were left out do nothing); left out if nothing",
 		"miss_probability": "that two states were taken for one; of random runs, that all of them missed a bug of the depth asked for",
 		"elapsed_ms":       "", "bytes_per_state": "of the search's own tables; 0 for random runs", "violations": "one for each property, below",
 		"seen": "situations, and how many steps led into each", "doubt": "which claim of the machines did not hold; left out if all did",
@@ -60,7 +61,7 @@ var documents = []struct {
 	}},
 	{"A violation of explore", exploreViolation{}, map[string]string{
 		"property": "", "steps": "of the shortest schedule that shows it", "states": "that show it; of random runs, how many runs did", "why": "in one sentence",
-		"schedule": "a text for each step", "capsule": "the file that keeps it, with --out; else empty",
+		"schedule": "a text for each step; null if an interrupt came before it was known", "capsule": "the file that keeps it, with --out; else empty",
 	}},
 	{"Random runs of explore", chanceDocument{}, map[string]string{
 		"runs": "that were made", "depth": "of the bug that they look for, d", "seed": "a string of decimal digits", "threads": "the most that a run had, n",
@@ -124,7 +125,7 @@ func documentsSection() (text string, missing []string) {
 func jsonFields(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
 			names = append(names, name)
 		}
 	}

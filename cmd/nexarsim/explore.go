@@ -97,13 +97,13 @@ func (a *app) explore(cmd *cobra.Command, f *exploreFlags, args []string) error 
 	if err != nil {
 		return err
 	}
+	ctx, stop := interruptible()
+	defer stop()
 	if f.out != "" {
 		if err := createDir(f.out); err != nil {
 			return err
 		}
 	}
-	ctx, stop := interruptible()
-	defer stop()
 	start := time.Now()
 	o.Progress = a.exploreProgress(start, !f.asDoc)
 	random, err := f.readPCT(cmd, o)
@@ -275,7 +275,8 @@ type exploreDocument struct {
 	Transitions     uint64             `json:"transitions"`
 	Depth           int                `json:"depth"`
 	Complete        bool               `json:"complete"`
-	Stopped         string             `json:"stopped,omitempty"` // what ended a search that is not complete
+	Stopped         string             `json:"stopped,omitempty"`  // what ended a search that is not complete
+	Unjudged        []string           `json:"unjudged,omitempty"` // what an interrupt left open of the states that were seen
 	MissProbability float64            `json:"miss_probability"`
 	ElapsedMS       int64              `json:"elapsed_ms"`
 	BytesPerState   float64            `json:"bytes_per_state"`
@@ -334,7 +335,7 @@ func newExploreDocument(r *explore.Result, elapsed time.Duration) *exploreDocume
 		EarlyTimeouts: c.EarlyTimeouts, Losses: c.Losses, Duplicates: c.Duplicates,
 		States: r.States, Transitions: r.Transitions, Depth: r.Depth, Complete: r.Complete(), MissProbability: r.MissProbability,
 		ElapsedMS: elapsed.Milliseconds(), BytesPerState: float64(r.Bytes) / float64(max(r.States, 1)),
-		Violations: []exploreViolation{}, Seen: map[string]uint64{}, Doubt: r.Doubt,
+		Violations: []exploreViolation{}, Seen: map[string]uint64{}, Doubt: r.Doubt, Unjudged: r.Unjudged,
 		Folded: r.Folded, Unfolded: r.Unfolded,
 	}
 	switch r.Stopped {
@@ -400,6 +401,9 @@ func (d *exploreDocument) keep(r *explore.Result, dir string) error {
 	}
 	for i := range r.Violations {
 		v := &r.Violations[i]
+		if v.Untold {
+			continue
+		}
 		c, err := explore.NewCapsule(v)
 		if err != nil {
 			return &errHarness{err: err}
@@ -440,6 +444,9 @@ func (a *app) tellExplore(f *exploreFlags, r *explore.Result, d *exploreDocument
 	for i := range r.Violations {
 		v := &r.Violations[i]
 		fmt.Fprintf(&b, "\n%s in %s, the shortest of those that lead to %s:\n%s\n", p.red(v.Property), count(uint64(v.Steps), "step"), showing(r, v), v.Why)
+		if v.Untold {
+			continue
+		}
 		told, err := explore.Replay(&v.Schedule)
 		if err != nil {
 			return &errHarness{err: err}
@@ -457,10 +464,15 @@ func (a *app) tellExplore(f *exploreFlags, r *explore.Result, d *exploreDocument
 		fmt.Fprintf(&b, "not complete: the states %d steps away would be more than --max-states %s allows; all that are nearer were seen\n", d.Depth+1, f.maxStates)
 	case d.Stopped == "depth":
 		fmt.Fprintf(&b, "not complete: --max-depth %s; all states up to so many steps away were seen\n", f.maxDepth)
+	case d.PCT != nil && d.Stopped == "interrupt":
+		fmt.Fprintf(&b, "not complete: interrupted after %s\n", count(uint64(d.PCT.Runs), "random run"))
 	case d.PCT != nil:
 		b.WriteString("not complete: random runs\n")
 	case d.Stopped == "interrupt":
 		fmt.Fprintf(&b, "not complete: interrupted; all states up to %d steps away were seen\n", d.Depth)
+	}
+	for _, what := range d.Unjudged {
+		fmt.Fprintf(&b, "not judged: %s\n", unjudgedText[what])
 	}
 	switch {
 	case len(d.Violations) > 0:
@@ -484,6 +496,12 @@ func tellFolded(b *strings.Builder, r *explore.Result) {
 	if r.Unfolded != "" {
 		fmt.Fprintf(b, "of more nodes: %s\n", r.Unfolded)
 	}
+}
+
+// unjudgedText tells what an interrupt has left open.
+var unjudgedText = map[string]string{
+	explore.UnjudgedLiveness: "liveness: what waits for ever, and what goes round in a cycle",
+	explore.UnjudgedClaims:   "whether the messages that were left out do nothing, as the machines claim",
 }
 
 // showing tells how many states show a violation, or how many random runs did.

@@ -152,6 +152,9 @@ func specOf(name string, h *trace.Header) (sim.Spec, error) {
 	if h.Source != "sim" {
 		return sim.Spec{}, at("source", "nexarsim check judges it", "a run over %s cannot be made again", h.Source)
 	}
+	if h.Mode == trace.ModeSchedule {
+		return sim.Spec{}, at("mode", "nexarsim replay of that capsule makes it again; nexarsim check judges this file", "a schedule is kept in a capsule: its trace does not say what was chosen")
+	}
 	sc, err := scenarios.Parse(name+" (scenario in line 1)", h.Scenario)
 	if err != nil {
 		return sim.Spec{}, err

@@ -293,7 +293,7 @@ func tellVerdict(w io.Writer, p ink, doc *report.Run, judged expect.Judgement) {
 		expected[f.Property] = " (reported only)"
 	}
 	for _, v := range doc.Violations {
-		fmt.Fprintf(w, "%s %s%s at %s, %s: %s\n", p.red("violated"), p.bold(v.Property), expected[v.Property], virtual(v.T/1e6), nodes(v.Nodes), v.Why)
+		fmt.Fprintf(w, "%s %s%s at %s, %s: %s\n", p.red("violated"), p.bold(v.Property), expected[v.Property], instant(doc, v.T), nodes(v.Nodes), v.Why)
 	}
 	for _, u := range doc.Undecided {
 		fmt.Fprintf(w, "undecided %s: %s\n", u.Property, u.Why)
@@ -333,6 +333,17 @@ func count(n uint64, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// instant tells when something happened in a run.
+func instant(doc *report.Run, t int64) string {
+	switch {
+	case !doc.Untimed:
+		return virtual(t / 1e6)
+	case t > int64(doc.Steps):
+		return "the end"
+	}
+	return fmt.Sprintf("step %d", t)
 }
 
 func virtual(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }

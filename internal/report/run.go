@@ -46,6 +46,8 @@ type Run struct {
 	Unfired    []string    `json:"unfired"`
 	Trace      string      `json:"trace"`
 	Exit       Code        `json:"exit"`
+
+	Untimed bool `json:"-"` // a schedule: its times number its steps
 }
 
 // Difference is the first step at which two runs of one seed went apart.

@@ -21,9 +21,11 @@ const keptAll = "all"
 // NewCapsule keeps a counterexample: the steps by their names, the budget, and what its replay comes to. Who made it is
 // for the caller to say: FoundBy.
 func NewCapsule(v *Violation) (*capsule.Capsule, error) {
+	if v.Untold {
+		return nil, fmt.Errorf("explore: capsule of %s: its schedule is not known", v.Property)
+	}
 	c := &v.Schedule.Config
-	text := fmt.Sprintf("{name: %s, world: %d, protocol: %s, network: {transport: datagram}}", scenarioName, c.World, protocolOf(c.Protocol))
-	sc, err := scenarios.Parse(scenarioName, []byte(text))
+	sc, err := scenario(c, scenarioName)
 	if err != nil {
 		return nil, fmt.Errorf("explore: capsule of %s: %w", v.Property, err)
 	}
@@ -36,11 +38,17 @@ func NewCapsule(v *Violation) (*capsule.Capsule, error) {
 		return nil, fmt.Errorf("explore: capsule of %s: %w", v.Property, err)
 	}
 	seal(out, r)
-	if !shows(r, v.Property, v.Liveness) {
+	if r.Verdict.First(v.Property, v.Liveness) == nil {
 		return nil, fmt.Errorf("explore: capsule of %s: its own replay does not show it", v.Property)
 	}
 	out.Cause = cause(&v.Schedule)
 	return out, nil
+}
+
+// scenario is what a schedule's files say of a scenario: what the nodes are, and no faults.
+func scenario(c *Config, name string) (*scenarios.Scenario, error) {
+	text := fmt.Sprintf("{name: %s, world: %d, protocol: %s, network: {transport: %s}}", name, c.World, protocolOf(c.Protocol), c.transport())
+	return scenarios.Parse(name, []byte(text))
 }
 
 // protocolOf is a protocol as a scenario may name it; a machine of the caller's own has a name of its own.
@@ -193,7 +201,12 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	p, err := newPlayer(&s.Config)
+	if spec.Header != nil {
+		if err := headed(&s.Config, c.Scenario.Name, spec.Header); err != nil {
+			return nil, fmt.Errorf("replay: %w", err)
+		}
+	}
+	p, err := newPlayer(&s.Config, spec.Observe)
 	if err != nil {
 		return nil, err
 	}
@@ -210,9 +223,9 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 	r := p.end()
 	out := &sim.Replayed{Result: result(c, s, r), Story: r.Lines}
 	out.Same = missing == nil && out.DigestText() == c.Digest
-	liveness, wanted := kindOf(c)
+	wanted, liveness := c.Property != "", checker.OnlyLiveness(c.Violations, c.Property)
 	switch {
-	case wanted && shows(r, c.Property, liveness), !wanted && out.Same:
+	case wanted && r.Verdict.First(c.Property, liveness) != nil, !wanted && out.Same:
 		out.Outcome = sim.Reproduced
 	case missing != nil:
 		d := &c.Decisions[missing.At-1]
@@ -226,33 +239,24 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 	return out, nil
 }
 
+// headed gives the first line of a schedule's trace.
+func headed(c *Config, name string, to func(*trace.Header)) error {
+	sc, err := scenario(c, name)
+	if err != nil {
+		return err
+	}
+	h := header(c)
+	h.Mode, h.Config, h.Scenario = trace.ModeSchedule, scenarios.ConfigJSON(sc), scenarios.JSON(sc)
+	to(h)
+	return nil
+}
+
 // result tells a replay as a run of the simulator.
 func result(c *capsule.Capsule, s *Schedule, r *Replayed) *sim.Result {
 	return &sim.Result{
 		Scenario: c.Scenario.Name, Protocol: s.Config.Protocol, Seed: c.Seed, World: s.Config.World, Digest: r.Digest,
 		Steps: uint64(len(r.Lines)), Messages: r.Messages, Installs: r.Installs, Verdict: r.Verdict,
 	}
-}
-
-// kindOf says whether a capsule is about liveness; false if it is about no property.
-func kindOf(c *capsule.Capsule) (liveness, wanted bool) {
-	if c.Property == "" {
-		return false, false
-	}
-	liveness = true
-	for i := range c.Violations {
-		if v := &c.Violations[i]; v.Property == c.Property {
-			liveness = liveness && checker.IsLiveness(v)
-		}
-	}
-	return liveness, true
-}
-
-// shows tells whether a replay broke a property in the given kind.
-func shows(r *Replayed, property string, liveness bool) bool {
-	return slices.ContainsFunc(r.Verdict.Violations, func(v trace.Violation) bool {
-		return v.Property == property && checker.IsLiveness(&v) == liveness
-	})
 }
 
 // nearest is the possible step that comes nearest to the one that is not possible, as a capsule has it; empty if nothing

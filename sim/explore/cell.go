@@ -181,22 +181,27 @@ func (w *world) numberCell(c *cell) uint32 {
 	return w.cells.number(w.buf, func() *cell { kept := *c; return &kept })
 }
 
-// run gives a cell's machine an input; the effects are in w.effects, and a panic that ends them in w.failure: what was
-// thrown in it, or an effect that no driver could perform.
+// run gives a copy of a cell's machine an input.
 func (w *world) run(c *cell, in input) {
 	w.input(c, in)
-	w.out.Reset()
 	c.m = c.m.Clone()
+	w.drive(c.m, int(c.node))
+}
+
+// drive gives a node's machine the input in w.in; the effects are in w.effects, and a panic that ends them in w.failure: what
+// was thrown in it, or an effect that no driver could perform.
+func (w *world) drive(m core.Machine, node int) {
+	w.out.Reset()
 	w.effects, w.failure = nil, ""
 	defer func() {
 		if p := recover(); p != nil {
 			w.effects, w.failure = nil, fmt.Sprint(p)
 		}
 	}()
-	c.m.Step(0, &w.in, &w.out)
+	m.Step(0, &w.in, &w.out)
 	w.effects = w.out.List()
 	for i := range w.effects {
-		if w.failure = w.impossible(c, &w.effects[i]); w.failure != "" {
+		if w.failure = w.impossible(node, &w.effects[i]); w.failure != "" {
 			w.effects = w.effects[:i]
 			return
 		}
@@ -204,11 +209,11 @@ func (w *world) run(c *cell, in input) {
 }
 
 // impossible says why an effect cannot be performed; empty if it can.
-func (w *world) impossible(c *cell, e *core.Effect) string {
+func (w *world) impossible(node int, e *core.Effect) string {
 	switch e.Kind {
 	case core.OutSend:
-		if e.Peer < 0 || int(e.Peer) >= w.cfg.World || e.Peer == core.NodeID(c.node) {
-			return fmt.Sprintf("node %d sends to %d in a world of %d", c.node, e.Peer, w.cfg.World)
+		if e.Peer < 0 || int(e.Peer) >= w.cfg.World || e.Peer == core.NodeID(node) {
+			return fmt.Sprintf("node %d sends to %d in a world of %d", node, e.Peer, w.cfg.World)
 		}
 	case core.OutSetTimer, core.OutCancelTimer:
 		if e.Timer >= core.MaxTimers {

@@ -3,6 +3,7 @@ package explore
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"math/bits"
@@ -59,11 +60,15 @@ type claimant struct {
 	in     core.Input
 }
 
-// broken says which claims do not hold; nothing if all do. What it says depends on what the search has met alone.
-func broken(worlds []*world) []doubt {
+// broken says which claims do not hold; nothing if all do. What it says depends on what the search has met alone. The check
+// is not whole if the context ends before it does.
+func broken(ctx context.Context, worlds []*world) (doubts []doubt, whole bool) {
 	w := worlds[0]
 	if !w.expert || w.cfg.Plain.KeepSpent {
-		return nil
+		return nil, true
+	}
+	if ctx.Err() != nil {
+		return nil, false
 	}
 	mails, cells := w.mails.count.Load(), w.cells.count.Load()
 	k := &claims{w: w, fates: make([][]uint64, cells), idles: make([][]uint64, cells), place: make([]int32, mails), turn: make([]int32, mails)}
@@ -76,32 +81,40 @@ func broken(worlds []*world) []doubt {
 	for _, w := range worlds {
 		all = append(all, &claimant{claims: k, w: w, doubts: map[core.Kind]string{}, seen: make([]uint64, (mails+63)/64), idlers: map[uint32][]uint64{}, spents: map[uint32][]uint64{}})
 	}
-	share(all, cells, (*claimant).ask)
+	share(ctx, all, cells, (*claimant).ask)
 	k.collect(all)
-	share(all, cells, (*claimant).refusals)
-	share(all, cells, (*claimant).inert)
+	share(ctx, all, cells, (*claimant).refusals)
+	share(ctx, all, cells, (*claimant).inert)
 	var wait sync.WaitGroup
 	for _, c := range all {
 		wait.Go(func() {
 			for i := range c.w.outcomes {
+				if i%portion == 0 && ctx.Err() != nil {
+					return
+				}
 				c.lasting(&c.w.outcomes[i])
 			}
 		})
 	}
 	wait.Wait()
-	return merge(all)
+	if ctx.Err() != nil {
+		return nil, false
+	}
+	return merge(all), true
 }
 
+// portion is how much a worker does between two looks at the context.
+const portion = 64
+
 // share gives the cells out to the workers.
-func share(all []*claimant, cells uint32, do func(*claimant, uint32)) {
-	const portion = 64
+func share(ctx context.Context, all []*claimant, cells uint32, do func(*claimant, uint32)) {
 	var next atomic.Uint32
 	var wait sync.WaitGroup
 	for _, c := range all {
 		wait.Go(func() {
 			for {
 				from := next.Add(portion) - portion
-				if from >= cells {
+				if from >= cells || ctx.Err() != nil {
 					return
 				}
 				for number := range min(portion, cells-from) {

@@ -174,7 +174,7 @@ func TestWordsAreThePathsOwn(t *testing.T) {
 		path := pathOf(t, w, slices.Concat(begin, first, last))
 		var r Result
 		f := search.Found{Property: search.Property{Name: checker.Recovery, Kind: search.Eventually}, States: 1, Steps: len(path.Steps), Path: path}
-		if err := r.add(w, &f, nil); err != nil {
+		if err := r.add(context.Background(), w, &f, nil); err != nil {
 			t.Fatal(err)
 		}
 		want := "node " + first[0][len(first[0])-1:] + "'s orchestrator ended"

@@ -113,6 +113,14 @@ func (c *Config) accurate() bool { return c.FalseSuspicions == 0 && c.Partitions
 // streams tells whether the machines live by their connections: one that has closed stays so.
 func (c *Config) streams() bool { return sim.Streams(c.Protocol) }
 
+// transport is what messages travel on, as a scenario names it.
+func (c *Config) transport() string {
+	if c.streams() {
+		return "stream"
+	}
+	return "datagram"
+}
+
 // machines makes the nodes.
 func (c *Config) machines() ([]core.Machine, error) {
 	make1, err := c.constructor()

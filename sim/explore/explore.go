@@ -39,7 +39,18 @@ type Result struct {
 	Folded          []int   // the nodes that are alike, of which states were folded; with Config.Symmetry
 	Unfolded        string  // why no more than these
 	Doubt           string  // why the machines' own claims of what can be left out were not used; empty if they were
+	// Unjudged says what an interrupt has left open of the states that were seen; nil if nothing.
+	Unjudged []string
 }
+
+// What an interrupt may leave open.
+const (
+	// UnjudgedLiveness is recovery, livelock but for views that are installed without end, and a loss of quorum that is never
+	// told.
+	UnjudgedLiveness = "liveness"
+	// UnjudgedClaims is whether messages that were left out do nothing.
+	UnjudgedClaims = "claims"
+)
 
 // Complete tells whether every state was seen.
 func (r *Result) Complete() bool { return r.Stopped == search.ByNothing && r.Chance == nil }
@@ -52,6 +63,7 @@ type Violation struct {
 	States   uint64 // that show it; of random runs, how many of them
 	Why      string
 	Schedule Schedule
+	Untold   bool // an interrupt came before its schedule was known: there is none, and Why says no more
 }
 
 // Probe is a situation, and how many steps have led into it: a search that never saw a decision proves little.
@@ -74,15 +86,25 @@ func Run(ctx context.Context, c Config, o Options) (*Result, error) {
 // trusting looks at a group, again and without a claim of its machines for each claim that turns out not to hold.
 func trusting(ctx context.Context, c Config, look func(Config) (*Result, []doubt, error)) (*Result, error) {
 	var texts []string
+	var earlier []Violation
 	for {
 		r, doubts, err := look(c)
 		if err != nil {
 			return nil, err
 		}
-		if len(doubts) == 0 || ctx.Err() != nil {
+		if len(doubts) > 0 && ctx.Err() != nil {
+			r.open(UnjudgedClaims)
+			doubts = nil
+		}
+		if len(doubts) == 0 {
+			if r.Stopped == search.ByInterrupt {
+				r.recall(earlier)
+			}
 			r.Doubt = strings.Join(texts, "; ")
 			return r, nil
 		}
+		r.recall(earlier)
+		earlier = r.Violations
 		for _, d := range doubts {
 			texts = append(texts, d.text)
 			if c.Plain.KeepKinds |= 1 << min(d.about, 63); d.about == 0 {
@@ -140,10 +162,13 @@ func run(ctx context.Context, c Config, o Options, first int) (*Result, []doubt,
 	if make1, err = starting(make1, o.From); err != nil {
 		return nil, nil, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	searching, stop := ctx, func() {}
+	if first > 0 {
+		searching, stop = context.WithCancel(ctx)
+		defer stop()
+	}
 	var worlds []*world
-	found, err := search.Run(ctx, func() search.System[State] {
+	found, err := search.Run(searching, func() search.System[State] {
 		w := make1()
 		if first > 0 {
 			w.fold(first, stop)
@@ -165,26 +190,62 @@ func run(ctx context.Context, c Config, o Options, first int) (*Result, []doubt,
 	if first > 0 && cycles(found) {
 		return nil, nil, &differs{why: "a livelock was found: it comes back to its beginning only under other names", all: true}
 	}
-	if found.Stopped == search.ByProperty { // from here on more tells states apart
+	r, err := gather(ctx, worlds[0], found, o.From)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case found.Stopped == search.ByProperty: // from here on more tells states apart
 		c.Plain.KeepBeliefs = true
-		return run(ctx, c, o, first)
+		again, doubts, err := run(ctx, c, o, first)
+		if err == nil && again.Stopped == search.ByInterrupt && again.Depth < r.Depth {
+			r.open(UnjudgedClaims) // the first search has come farther
+			return r, nil, nil
+		}
+		return again, doubts, err
 	}
+	doubts, whole := broken(ctx, worlds)
+	if !whole {
+		r.open(UnjudgedClaims)
+	}
+	return r, doubts, nil
+}
+
+// gather tells what a search has found.
+func gather(ctx context.Context, w *world, found *search.Result, from []Step) (*Result, error) {
 	r := &Result{
-		Config: c, States: found.States, Transitions: found.Transitions, Depth: found.Depth, Stopped: found.Stopped,
+		Config: *w.cfg, States: found.States, Transitions: found.Transitions, Depth: found.Depth, Stopped: found.Stopped,
 		Bits: found.Bits, MissProbability: found.MissProbability(), Bytes: found.Bytes,
+	}
+	if found.Unjudged {
+		r.open(UnjudgedLiveness)
 	}
 	for _, f := range found.Found {
 		switch {
-		case f.Property.Kind == search.Sometimes && !worlds[0].shows(f.Property.Name):
+		case f.Property.Kind == search.Sometimes && !w.shows(f.Property.Name):
 		case f.Property.Kind == search.Sometimes:
 			r.Seen = append(r.Seen, Probe{f.Property.Name, f.States})
 		case f.States > 0:
-			if err := r.add(worlds[0], &f, o.From); err != nil {
-				return nil, nil, err
+			if err := r.add(ctx, w, &f, from); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return r, broken(worlds), nil
+	return r, nil
+}
+
+// open notes what an interrupt has left open.
+func (r *Result) open(what string) {
+	r.Stopped = search.ByInterrupt
+	r.Unjudged = append(r.Unjudged, what)
+}
+
+// recall adds violations of an earlier search that this one has not come to.
+func (r *Result) recall(earlier []Violation) {
+	for _, v := range earlier {
+		if !slices.ContainsFunc(r.Violations, func(o Violation) bool { return o.Property == v.Property }) {
+			r.Violations = append(r.Violations, v)
+		}
+	}
 }
 
 // cycles tells whether a cycle was found that nothing may repeat.
@@ -192,29 +253,28 @@ func cycles(r *search.Result) bool {
 	return slices.ContainsFunc(r.Found, func(f search.Found) bool { return f.Property.Kind == search.NoCycle && f.States > 0 })
 }
 
+// toldAnyway is how many steps a schedule may have that is told even if an interrupt has come: so many take a moment.
+const toldAnyway = 500
+
 // add tells a violation. Two properties may be shown in two ways; the shorter one is told, and both are counted.
-func (r *Result) add(w *world, f *search.Found, from []Step) error {
-	states, err := search.Walk[State](w, f.Path)
-	if err != nil {
-		return err
-	}
+func (r *Result) add(ctx context.Context, w *world, f *search.Found, from []Step) error {
 	v := Violation{
 		Property: f.Property.Name, Liveness: f.Property.Kind != search.Never || f.Property.Name == checker.Livelock,
-		Steps: len(from) + f.Steps, States: f.States,
-		Schedule: Schedule{Config: *w.cfg, Steps: slices.Concat(from, w.describe(states, f.Path.Steps))},
+		Steps: len(from) + f.Steps, States: f.States, Schedule: Schedule{Config: *w.cfg},
 	}
-	last := &states[len(states)-1]
+	if f.Steps <= toldAnyway {
+		ctx = context.WithoutCancel(ctx)
+	}
+	err := ctx.Err()
+	if err == nil && !f.Open {
+		err = w.explain(ctx, &v, f, from)
+	}
 	switch {
-	case f.Property.Kind == search.NoCycle:
-		v.Why = w.whyCycle(states)
-	case f.Property.Name == checker.Recovery && !w.streams:
-		v.Why = w.whyWaiting(last)
-	default:
-		// Not of the judge that the search keeps: it stands for all that judge alike, and whose words those are depends on who
-		// was met first.
-		if v.Why, err = whyReplayed(&v.Schedule, v.Property, v.Liveness); err != nil {
-			return err
-		}
+	case f.Open, err != nil && ctx.Err() != nil:
+		v.Untold, v.Why, v.Schedule.Steps = true, "interrupted before its schedule was known", nil
+		r.Stopped = search.ByInterrupt
+	case err != nil:
+		return err
 	}
 	i := slices.IndexFunc(r.Violations, func(o Violation) bool { return o.Property == v.Property })
 	switch {
@@ -227,6 +287,43 @@ func (r *Result) add(w *world, f *search.Found, from []Step) error {
 		r.Violations[i] = v
 	}
 	return nil
+}
+
+// explain tells the schedule of a violation, and why it is one.
+func (w *world) explain(ctx context.Context, v *Violation, f *search.Found, from []Step) error {
+	states, err := search.Walk[State](ctx, w, f.Path)
+	if err != nil {
+		return err
+	}
+	v.Schedule.Steps = slices.Concat(from, w.describe(states, f.Path.Steps))
+	switch {
+	case f.Property.Kind == search.NoCycle:
+		v.Why = w.whyCycle(states)
+	case f.Property.Name == checker.Recovery && !w.streams:
+		v.Why = w.whyWaiting(&states[len(states)-1])
+	default:
+		// Not of the judge that the search keeps: it stands for all that judge alike, and whose words those are depends on who
+		// was met first.
+		v.Why, err = whyReplayed(ctx, &v.Schedule, v.Property, v.Liveness)
+	}
+	return err
+}
+
+// whyReplayed tells what is wrong at the end of a schedule, in the words of a judge that has seen this schedule alone.
+func whyReplayed(ctx context.Context, s *Schedule, property string, liveness bool) (string, error) {
+	p, err := newPlayer(&s.Config, nil)
+	if err != nil {
+		return "", err
+	}
+	for i := range s.Steps {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		if err := p.take(&s.Steps[i]); err != nil {
+			return "", err
+		}
+	}
+	return why(p.judge, property, liveness), nil
 }
 
 // whyWaiting says who waits for whom: what each node's timers would bring about, for ever.

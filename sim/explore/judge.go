@@ -159,13 +159,9 @@ func probeOfSend(c *cell, m *core.Message) uint32 {
 }
 
 func header(c *Config) *trace.Header {
-	transport := "datagram"
-	if c.streams() {
-		transport = "stream"
-	}
 	h := &trace.Header{
 		Source: "sim", Protocol: c.Protocol, World: c.World, Model: "asynchronous", Seed: "1",
-		Config: []byte("{}"), Scenario: []byte(`{"network":{"transport":"` + transport + `"}}`),
+		Config: []byte("{}"), Scenario: []byte(`{"network":{"transport":"` + c.transport() + `"}}`),
 		CommID: sim.RootID(c.Protocol, nodeIDs(c.World)), NodeIDs: nodeIDs(c.World),
 	}
 	if c.accurate() {
@@ -278,7 +274,7 @@ func (w *world) show(lines uint32) {
 func (w *world) numberLines(c *cell, by origin) uint32 {
 	var all []trace.Event
 	w.sink = func(ev *trace.Event) { all = append(all, copyOf(ev)) }
-	w.record(c)
+	w.record(c, 0, nil)
 	w.sink = w.judge.Observe
 	text, err := json.Marshal(all)
 	if err != nil {
@@ -290,7 +286,7 @@ func (w *world) numberLines(c *cell, by origin) uint32 {
 // copyOf keeps a line that a recorder has written: as it has no time, so it has no number.
 func copyOf(ev *trace.Event) trace.Event {
 	kept := *ev
-	kept.T, kept.Seq = 0, 0
+	kept.T, kept.Seq, kept.Cause = 0, 0, 0
 	if m := ev.Msg; m != nil {
 		own := *m
 		own.Set = slices.Clone(m.Set)
@@ -309,8 +305,9 @@ func copyOf(ev *trace.Event) trace.Event {
 	return kept
 }
 
-// record writes the lines of the step that was just taken.
-func (w *world) record(c *cell) {
+// record writes the lines of the step that was just taken; cause is the line that made it happen, 0 for none. Messages are
+// the business of send, if there is one: no verdict rests on them.
+func (w *world) record(c *cell, cause uint64, send func(e *core.Effect, cause uint64)) {
 	node := int(c.node)
 	if w.in.Kind == core.InDeliver {
 		used := false
@@ -320,7 +317,7 @@ func (w *world) record(c *cell) {
 				used = used || !late
 			}
 		}
-		w.rec.Deliver(w.now, node, int(w.in.From), w.in.ID, &w.in.Msg, c.epoch, used)
+		cause = w.rec.Deliver(w.now, node, int(w.in.From), w.in.ID, &w.in.Msg, c.epoch, used)
 	}
 	epoch := c.epoch
 	for i := range w.effects {
@@ -328,24 +325,28 @@ func (w *world) record(c *cell) {
 		switch e.Kind {
 		case core.OutUsed:
 			if m, id, late := w.out.Late(e); late {
-				w.rec.Late(w.now, node, int(e.Peer), id, m, epoch)
+				cause = w.rec.Late(w.now, node, int(e.Peer), id, m, epoch)
 			}
 		case core.OutBelieve:
-			w.rec.Believe(w.now, node, int(e.Peer), e.Suspected, 0)
+			w.rec.Believe(w.now, node, int(e.Peer), e.Suspected, cause)
 		case core.OutInstall:
 			epoch = w.out.Install(e).View.Epoch
-			w.rec.Install(w.now, node, w.out.Install(e), 0)
+			cause = w.rec.Install(w.now, node, w.out.Install(e), cause)
 		case core.OutEvent:
-			w.rec.Event(w.now, node, w.out.Event(e), 0)
+			w.rec.Event(w.now, node, w.out.Event(e), cause)
 		case core.OutPanic:
-			w.rec.Panic(w.now, node, w.out.Text(e), 0)
+			w.rec.Panic(w.now, node, w.out.Text(e), cause)
 		case core.OutEnd:
-			w.rec.End(w.now, node, e.Why, w.out.Text(e), 0)
-		case core.OutSend, core.OutSetTimer, core.OutCancelTimer, core.OutWake, core.OutDone:
+			w.rec.End(w.now, node, e.Why, w.out.Text(e), cause)
+		case core.OutSend:
+			if send != nil {
+				send(e, cause)
+			}
+		case core.OutSetTimer, core.OutCancelTimer, core.OutWake, core.OutDone:
 		}
 	}
 	if w.failure != "" {
-		w.rec.Panic(w.now, node, w.failure, 0)
+		w.rec.Panic(w.now, node, w.failure, cause)
 	}
 }
 
@@ -396,10 +397,8 @@ func nodesOf(set uint8) []int {
 // why tells what is wrong, of a property that a judge finds broken if the run ends here.
 func why(j *checker.Judge, property string, liveness bool) string {
 	end := j.Finish(checker.Ending{T: afterAll, Complete: true})
-	for i := range end.Violations {
-		if x := &end.Violations[i]; x.Property == property && checker.IsLiveness(x) == liveness {
-			return x.Why
-		}
+	if x := end.First(property, liveness); x != nil {
+		return x.Why
 	}
 	return "no violation of " + property
 }

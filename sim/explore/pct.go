@@ -71,7 +71,11 @@ func RunPCT(ctx context.Context, c Config, o PCT) (*Result, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return r, broken([]*world{p.w}), nil
+		doubts, whole := broken(ctx, []*world{p.w})
+		if !whole {
+			r.open(UnjudgedClaims)
+		}
+		return r, doubts, nil
 	})
 }
 
@@ -117,7 +121,10 @@ func (p *pct) runs(ctx context.Context, c Config) (*Result, error) {
 			p.result.Stopped = search.ByInterrupt
 			break
 		}
-		p.run(uint64(i))
+		if p.run(ctx, uint64(i)); ctx.Err() != nil {
+			p.result.Stopped = search.ByInterrupt
+			break
+		}
 		p.chance.Runs++
 		if p.Progress != nil {
 			p.Progress(search.Progress{States: uint64(len(p.seen)), Transitions: p.result.Transitions, Depth: p.result.Depth, Level: p.Runs, Expanded: i + 1})
@@ -131,7 +138,7 @@ func (p *pct) runs(ctx context.Context, c Config) (*Result, error) {
 		case f.Property.Kind == search.Sometimes:
 			r.Seen = append(r.Seen, Probe{f.Property.Name, f.States})
 		case f.States > 0:
-			if err := r.add(p.w, f, nil); err != nil {
+			if err := r.add(ctx, p.w, f, nil); err != nil {
 				return nil, err
 			}
 		}
@@ -139,14 +146,15 @@ func (p *pct) runs(ctx context.Context, c Config) (*Result, error) {
 	return r, nil
 }
 
-func (p *pct) run(number uint64) {
+// run makes one random run. An interrupt ends it: what it has shown up to there stays.
+func (p *pct) run(ctx context.Context, number uint64) {
 	r := &pctRun{draws: draws{mix(p.Seed) ^ mix(number+0x51ed)}, priority: map[thread]uint64{}, been: map[State]bool{}, state: p.w.initial}
 	for range p.Depth - 1 {
 		r.falls = append(r.falls, 1+int(r.draws.below(uint64(p.Steps))))
 	}
 	r.plan.draw(&r.draws, p.w.cfg)
 	p.note(r)
-	for {
+	for ctx.Err() == nil {
 		a, at, ok := p.next(r)
 		switch {
 		case !ok:

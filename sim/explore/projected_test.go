@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"nexarsim/checker"
 	"nexarsim/checker/trace"
 	"nexarsim/core"
 	"nexarsim/scenarios"
@@ -25,6 +26,7 @@ type spy struct {
 type noted struct {
 	node   int
 	crash  bool
+	later  bool // the crash comes later than in the run
 	in     core.Input
 	state  []byte // after it
 	id     uint64 // of a message
@@ -56,6 +58,9 @@ type projection struct {
 	w     *world
 	table map[State]struct{} // all states there are; nil: they are not looked up
 	took  map[do]int         // steps of each sort, of all runs
+	last  State              // of the run that was followed last
+	shown map[string]int     // properties, and how many runs have broken them
+	later int                // runs in which a crash comes later
 }
 
 // newProjection explores a world, breadth first and by itself.
@@ -65,10 +70,13 @@ func newProjection(t *testing.T, c *Config) *projection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &projection{w: make1()}
+	p := &projection{w: make1(), shown: map[string]int{}}
 	p.table = map[State]struct{}{p.w.initial: {}}
 	queue := []State{p.w.initial}
 	for at := 0; at < len(queue); at++ {
+		if p.w.Marks(&queue[at]).Stop {
+			continue
+		}
 		for _, next := range p.w.Successors(&queue[at], nil) {
 			if _, known := p.table[next.State]; !known {
 				p.table[next.State] = struct{}{}
@@ -92,6 +100,9 @@ func (p *projection) follow(log []noted) (taken int, err error) {
 		if n.in.Kind == core.InStart && !n.crash && n.lost == nil && n.split == nil && !n.healed {
 			continue
 		}
+		if n.state != nil && p.w.cells.at(s.cells[n.node]).of.still {
+			continue // nobody reads what it does: left out
+		}
 		a, idle, err := p.find(&s, n)
 		if err != nil && n.state != nil && n.in.Kind == core.InDeliver && n.in.Msg.Kind == core.Commit && p.tell(&s, n.node, n.in.From) {
 			a, idle, err = p.find(&s, n)
@@ -112,11 +123,31 @@ func (p *projection) follow(log []noted) (taken int, err error) {
 		if _, known := p.table[s]; !known && p.table != nil {
 			return taken, fmt.Errorf("step %d leads to a state that was never seen", i+1)
 		}
-		if c := p.w.cells.at(s.cells[n.node]).of; n.state != nil && !bytes.Equal(c.m.AppendState(nil), n.state) {
+		if c := p.w.cells.at(s.cells[n.node]).of; n.state != nil && !c.still && !bytes.Equal(c.m.AppendState(nil), n.state) {
 			return taken, fmt.Errorf("step %d, input %d: node %d is in another state", i+1, n.in.Kind, n.node)
 		}
 	}
+	p.last = s
+	if slices.ContainsFunc(log, func(n noted) bool { return n.later }) {
+		p.later++
+	}
 	return taken, nil
+}
+
+// judged holds what a judge finds unsafe in the run that was followed last, line by line and with its times, against what the
+// last state of its path shows.
+func (p *projection) judged(judge *checker.Judge) error {
+	marks := p.w.Marks(&p.last).Bits
+	for i, property := range safety {
+		shows := marks>>i&1 != 0
+		if judge.Violated(property) != shows {
+			return fmt.Errorf("%s is broken in the run: %v, and in what is explored: %v", property, !shows, shows)
+		}
+		if shows {
+			p.shown[property]++
+		}
+	}
+	return nil
 }
 
 // tell has a node told what a run tells it as the answer to an old message, which the world has left out.
@@ -209,6 +240,9 @@ func (p *projection) sameNews(s *State, n *noted) (act, bool) {
 	return act{}, false
 }
 
+// failedSend is what no path has: the node is told first.
+const failedSend = "a send fails of a node that was not told that the connection has ended"
+
 // without says what a step is that the world does not allow.
 func (p *projection) without(s *State, n *noted) (a act, idle bool, err error) {
 	w := p.w
@@ -226,7 +260,7 @@ func (p *projection) without(s *State, n *noted) (a act, idle bool, err error) {
 	case n.crash:
 		return a, false, &outside{"one more crash"}
 	case n.in.Kind == core.InSent && n.in.Err != "":
-		return a, false, &outside{"a send fails of a node that was not told that the connection has ended"}
+		return a, false, &outside{failedSend}
 	case n.in.Kind == core.InTimer:
 		return a, false, &outside{"one more early timer"}
 	case n.in.Kind == core.InDeliver && s.apart(int(n.in.From), n.node):
@@ -240,8 +274,6 @@ func (p *projection) without(s *State, n *noted) (a act, idle bool, err error) {
 		return a, true, nil
 	case n.in.Kind == core.InSuspect && s.suspicions == 0:
 		return a, false, &outside{"one more false suspicion"}
-	case n.in.Kind == core.InTrust && s.certain(n.node, int(n.in.Peer)):
-		return a, false, &outside{"the suspicion of a crashed node is withdrawn"} // by a heartbeat that comes late
 	}
 	return a, false, fmt.Errorf("input %d of node %d is not possible, and does something: %+v", n.in.Kind, n.node, n.in.Msg)
 }
@@ -295,11 +327,14 @@ faults: [{random: {crashes: 1..2, between: 5s..20s}}]
 		s := sim.New()
 		within, steps, seed := 0, 0, uint64(0)
 		for ; within < x.runs && seed < 4*uint64(x.runs); seed++ {
-			log, err := spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: seed + 1}, x.rule)
+			log, judge, err := spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: seed + 1}, x.rule, &x.config)
 			if err != nil {
 				t.Fatal(err)
 			}
 			taken, err := p.follow(log)
+			if err == nil {
+				err = p.judged(judge)
+			}
 			if err == nil {
 				within, steps = within+1, steps+taken
 				continue
@@ -308,6 +343,9 @@ faults: [{random: {crashes: 1..2, between: 5s..20s}}]
 				t.Fatalf("%s, %d nodes, seed %d: %v", x.config.Protocol, x.config.World, seed+1, err)
 			}
 		}
+		if x.config.World == 3 && x.rule == core.Majority {
+			told(t, "%s of %s runs of three nodes are within 2 crashes and 2 early timers", grouped(within), grouped(int(seed)))
+		}
 		t.Logf("%s, %d nodes: %d states; %d of %d runs are within the budget, with %d steps", x.config.Protocol, x.config.World, len(p.table), within, seed, steps)
 		if within < x.runs {
 			t.Errorf("%s, %d nodes: %d runs are within the budget; expected %d", x.config.Protocol, x.config.World, within, x.runs)
@@ -315,15 +353,19 @@ faults: [{random: {crashes: 1..2, between: 5s..20s}}]
 	}
 }
 
-// spied makes a run of the simulator and notes its steps.
-func spied(s *sim.Simulator, spec sim.Spec, rule core.Rule) ([]noted, error) {
+// spied makes a run of the simulator and notes its steps. The judge is one of what is explored, and has seen the run.
+func spied(s *sim.Simulator, spec sim.Spec, rule core.Rule, c *Config) ([]noted, *checker.Judge, error) {
 	return spiedOn(s, spec, func(setup core.Setup) (core.Machine, error) {
 		setup.Config.Rule = rule
 		return core.New(setup)
-	})
+	}, c)
 }
 
-func spiedOn(s *sim.Simulator, spec sim.Spec, make1 sim.Constructor) ([]noted, error) {
+func spiedOn(s *sim.Simulator, spec sim.Spec, make1 sim.Constructor, c *Config) ([]noted, *checker.Judge, error) {
+	judge, err := checker.New(header(c))
+	if err != nil {
+		return nil, nil, err
+	}
 	var log []noted
 	var sent []mail
 	byID := map[uint64]mail{}
@@ -332,6 +374,7 @@ func spiedOn(s *sim.Simulator, spec sim.Spec, make1 sim.Constructor) ([]noted, e
 		return &spy{m, setup.Self, &log, &sent}, err
 	}
 	spec.Observe = func(ev *trace.Event) {
+		judge.Observe(ev)
 		switch ev.Kind {
 		case trace.Crash:
 			log = append(log, noted{node: ev.Node, crash: true})
@@ -342,7 +385,9 @@ func spiedOn(s *sim.Simulator, spec sim.Spec, make1 sim.Constructor) ([]noted, e
 		case trace.Send:
 			byID[ev.ID], sent = sent[0], sent[1:]
 		case trace.Deliver:
-			log[len(log)-1].id = ev.ID
+			if !ev.Late { // of what came in an earlier step
+				log[len(log)-1].id = ev.ID
+			}
 		case trace.Drop:
 			if ev.Why == "loss" || ev.Why == "closed" { // the latter of what a node had sent before it crashed
 				m := byID[ev.ID]
@@ -350,8 +395,44 @@ func spiedOn(s *sim.Simulator, spec sim.Spec, make1 sim.Constructor) ([]noted, e
 			}
 		}
 	}
-	_, err := s.Run(spec)
-	return copies(log), err
+	_, err = s.Run(spec)
+	return outlived(copies(log)), judge, err
+}
+
+// outlived puts the crash of a node behind the last moment at which somebody ceases to suspect it. The node does nothing in
+// between, and what is sent to it there is lost with it all the same, so that the others cannot tell; but who comes to suspect it
+// in between suspects a live node.
+func outlived(log []noted) []noted {
+	before := map[int][]byte{} // of each node, its state
+	moved := map[int]int{}     // of each crash, behind what
+	crashed := map[int]int{}
+	for i := range log {
+		n := &log[i]
+		if n.crash {
+			crashed[n.node] = i
+		}
+		if n.state == nil {
+			continue
+		}
+		if at, dead := crashed[int(n.in.Peer)]; dead && n.in.Kind == core.InTrust && !bytes.Equal(before[n.node], n.state) {
+			moved[at] = i
+		}
+		before[n.node] = n.state
+	}
+	var kept []noted
+	for i := range log {
+		if _, later := moved[i]; !later {
+			kept = append(kept, log[i])
+		}
+		for at := range i { // crashes in their order
+			if to, later := moved[at]; later && to == i {
+				n := log[at]
+				n.later = true
+				kept = append(kept, n)
+			}
+		}
+	}
+	return kept
 }
 
 // copies marks a message that comes again, and leaves out the loss of one of two copies: no more is known of such a message
@@ -388,12 +469,19 @@ func TestProjectedNotices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := spied(sim.New(), sim.Spec{Scenario: sc, Protocol: "quorum", Seed: 1}, core.Majority)
+	log, judge, err := spied(sim.New(), sim.Spec{Scenario: sc, Protocol: "quorum", Seed: 1}, core.Majority, &c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.follow(log); err != nil {
 		t.Fatal(err)
+	}
+	if err := p.judged(judge); err != nil {
+		t.Error(err)
+	}
+	judge.Observe(&trace.Event{T: 1 << 50, Kind: trace.Panic, Error: "nothing that a path has"})
+	if p.judged(judge) == nil {
+		t.Error("a run that breaks something else is the same")
 	}
 	for i := range log {
 		if log[i].in.Kind == core.InSuspect {

@@ -38,7 +38,7 @@ type Replayed struct {
 // Replay takes the steps of a schedule with machines and a judge of its own, by their names. The error is a *Diverged if a
 // step finds no place.
 func Replay(s *Schedule) (*Replayed, error) {
-	p, err := newPlayer(&s.Config)
+	p, err := newPlayer(&s.Config, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -50,20 +50,6 @@ func Replay(s *Schedule) (*Replayed, error) {
 	return p.end(), nil
 }
 
-// whyReplayed tells what is wrong at the end of a schedule, in the words of a judge that has seen this schedule alone.
-func whyReplayed(s *Schedule, property string, liveness bool) (string, error) {
-	p, err := newPlayer(&s.Config)
-	if err != nil {
-		return "", err
-	}
-	for i := range s.Steps {
-		if err := p.take(&s.Steps[i]); err != nil {
-			return "", err
-		}
-	}
-	return why(p.judge, property, liveness), nil
-}
-
 // player takes the steps of a schedule: the world says which are possible and what is in flight, and machines that step
 // only here, one input after another, must come to the same.
 type player struct {
@@ -71,9 +57,13 @@ type player struct {
 	machines []core.Machine
 	judge    *checker.Judge
 	rec      *record.Recorder
+	observe  func(*trace.Event) // nil if nobody wants the lines
+	post     post
 	states   []State // the initial one first
 	taken    []taken // what led from each to the next
 	told     []string
+	died     [MaxWorld]uint64 // the line of each node's crash
+	parted   uint64           // the line of the partition
 	replayed Replayed
 	buf      []byte
 }
@@ -84,14 +74,15 @@ type taken struct {
 	free, progress bool
 }
 
-func newPlayer(c *Config) (*player, error) {
+// newPlayer begins a schedule. observe gets every line of its trace but the header; it may be nil.
+func newPlayer(c *Config, observe func(*trace.Event)) (*player, error) {
 	own := *c
 	own.Plain.KeepBeliefs = true
 	make1, err := newWorlds(&own)
 	if err != nil {
 		return nil, err
 	}
-	p := &player{w: make1()}
+	p := &player{w: make1(), observe: observe}
 	return p, p.begin(c)
 }
 
@@ -100,19 +91,24 @@ func (p *player) begin(c *Config) error {
 	if p.machines, err = c.machines(); err != nil {
 		return err
 	}
-	if p.judge, err = checker.New(header(c)); err != nil {
+	h := header(c)
+	h.Mode = trace.ModeSchedule
+	if p.judge, err = checker.New(h); err != nil {
 		return err
 	}
 	p.rec = record.New()
 	p.rec.Reset(func(ev *trace.Event) {
 		p.judge.Observe(ev)
 		p.tell(ev)
-	}, false, p.machines[0].KindName)
-	for i, m := range p.machines {
-		p.step(m, &core.Input{Kind: core.InStart}, p.w.cells.at(p.w.initial.cells[i]).of)
+		if p.observe != nil {
+			p.observe(ev)
+		}
+	}, p.observe != nil, p.machines[0].KindName)
+	for i := range p.machines {
+		p.step(i, &core.Input{Kind: core.InStart}, p.w.cells.at(p.w.initial.cells[i]).of, 0)
 	}
 	p.states = []State{p.w.initial}
-	return nil
+	return p.settle(&p.w.initial, act{})
 }
 
 // now is the state that the player has come to.
@@ -149,8 +145,11 @@ func (p *player) execute(a act) error {
 	next := *s
 	progress, _ := p.w.apply(&next, a)
 	p.w.now, p.told = int64(at), nil
-	p.perform(s, &next, a)
-	p.lower(&next, p.w.lowered)
+	err := p.perform(s, &next, a)
+	if err == nil {
+		p.lower(&next, p.w.lowered)
+		err = p.settle(&next, a)
+	}
 	line := fmt.Sprintf("%4d  %s", at, name.String())
 	if len(p.told) > 0 {
 		line += ": " + strings.Join(p.told, "; ")
@@ -158,8 +157,11 @@ func (p *player) execute(a act) error {
 	p.replayed.Lines = append(p.replayed.Lines, line)
 	p.states = append(p.states, next)
 	p.taken = append(p.taken, taken{name, a.free(), progress})
-	if err := p.same(&next, at); err != nil {
-		return err
+	if err == nil {
+		err = p.same(&next)
+	}
+	if err != nil {
+		return fmt.Errorf("explore: after step %d %w", at, err)
 	}
 	p.fold(name.String())
 	return nil
@@ -167,11 +169,15 @@ func (p *player) execute(a act) error {
 
 // lower takes off rounds what the world has taken off.
 func (p *player) lower(s *State, l lowering) {
+	if l.by == 0 {
+		return
+	}
 	for i, m := range p.machines {
-		if x, ok := m.(ranger); ok && l.by > 0 && p.w.cells.at(s.cells[i]).of.epoch == l.epoch {
+		if x, ok := m.(ranger); ok && p.w.cells.at(s.cells[i]).of.epoch == l.epoch {
 			x.LowerRounds(l.from, l.by)
 		}
 	}
+	p.lowerPost(l)
 }
 
 // fold adds a step, and what the nodes are in after it, to the digest.
@@ -205,6 +211,12 @@ func (p *player) end() *Replayed {
 			Property: checker.Livelock, T: int64(last), Nodes: []int{}, Why: p.w.whyCycle(p.states),
 		})
 	}
+	if p.observe != nil {
+		p.observe(&trace.Event{
+			T: ending.T, Node: -1, Kind: trace.Verdict, Violations: r.Verdict.Violations, Digest: fmt.Sprintf("%016x", r.Digest),
+			Steps: uint64(len(r.Lines)), Installs: r.Installs,
+		})
+	}
 	return &r
 }
 
@@ -221,72 +233,90 @@ func (p *player) repeats(from int) bool {
 }
 
 // perform does to the player's own machines and judge what the act does.
-func (p *player) perform(s, next *State, a act) {
+func (p *player) perform(s, next *State, a act) error {
 	var in core.Input
+	var cause uint64
 	node := int(a.node)
 	switch a.do {
 	case doDeliver, doDuplicate, doTell:
 		node = int(a.peer)
 		m := p.w.mails.at(a.what).of
-		in = core.Input{Kind: core.InDeliver, From: core.NodeID(m.from), Msg: m.msg}
+		if a.do == doTell {
+			p.dispatch(int(m.from), a.what, &m.msg, 0)
+		}
+		id, err := p.arrive(a.what, a.do == doDuplicate)
+		if err != nil {
+			return err
+		}
+		in = core.Input{Kind: core.InDeliver, From: core.NodeID(m.from), Msg: m.msg, ID: id}
 	case doWake:
 		in = core.Input{Kind: core.InWake, ID: uint64(a.what)}
 	case doAnswer:
 		in = core.Input{Kind: core.InSent, ID: uint64(a.what)}
-	case doSuspect, doAccuse:
+	case doSuspect:
+		in, cause = core.Input{Kind: core.InSuspect, Peer: core.NodeID(a.peer)}, p.reason(s, node, int(a.peer))
+	case doAccuse:
 		in = core.Input{Kind: core.InSuspect, Peer: core.NodeID(a.peer)}
+		cause = p.rec.Act(p.w.now, trace.SuspectInjected, trace.Act{Suspect: []trace.Accusation{{By: node, Of: int(a.peer)}}}, 0)
 	case doClose:
-		in = core.Input{Kind: core.InClosed, Peer: core.NodeID(a.peer)}
+		in, cause = core.Input{Kind: core.InClosed, Peer: core.NodeID(a.peer)}, p.reason(s, node, int(a.peer))
 	case doTrust:
 		in = core.Input{Kind: core.InTrust, Peer: core.NodeID(a.peer)}
 	case doTimer, doEarly:
 		in = core.Input{Kind: core.InTimer, Timer: core.TimerID(a.what)}
 	case doCrash:
-		p.rec.Crash(p.w.now, node, false, 0)
-		return
+		p.died[node] = p.rec.Crash(p.w.now, node, false, 0)
+		return nil
 	case doPartition:
-		p.rec.Act(p.w.now, trace.Partition, trace.Act{Groups: [][]int{nodesOf(next.split &^ next.side), nodesOf(next.side)}}, 0)
-		return
+		p.parted = p.rec.Act(p.w.now, trace.Partition, trace.Act{Groups: [][]int{nodesOf(next.split &^ next.side), nodesOf(next.side)}}, 0)
+		return nil
 	case doHeal:
 		p.rec.Act(p.w.now, trace.Heal, trace.Act{Groups: [][]int{nodesOf(s.split &^ s.side), nodesOf(s.side)}}, 0)
-		return
+		return nil
 	case doLose:
-		return
+		id, err := p.arrive(a.what, false)
+		p.rec.Drop(p.w.now, id, dropLoss)
+		return err
 	}
-	p.step(p.machines[node], &in, p.w.cells.at(s.cells[node]).of)
+	p.step(node, &in, p.w.cells.at(s.cells[node]).of, cause)
+	return nil
+}
+
+// reason is the line of what lets a node lose sight of another; 0 if there is none.
+func (p *player) reason(s *State, node, peer int) uint64 {
+	switch {
+	case s.dead>>peer&1 != 0:
+		return p.died[peer]
+	case s.apart(node, peer):
+		return p.parted
+	}
+	return 0
 }
 
 // step gives one of the player's machines an input. A panic in it is the node's.
-func (p *player) step(m core.Machine, in *core.Input, before *cell) {
+func (p *player) step(node int, in *core.Input, before *cell, cause uint64) {
 	w := p.w
 	w.in = *in
-	w.out.Reset()
-	w.effects, w.failure = nil, ""
-	func() {
-		defer func() {
-			if r := recover(); r != nil {
-				w.failure = fmt.Sprint(r)
-			}
-		}()
-		m.Step(0, in, &w.out)
-		w.effects = w.out.List()
-	}()
+	w.drive(p.machines[node], node)
 	rec := w.rec
 	w.rec = p.rec
-	w.record(before)
+	w.record(before, cause, func(e *core.Effect, cause uint64) {
+		m := w.out.Message(e)
+		p.dispatch(node, w.numberMail(uint8(node), uint8(e.Peer), m, origin{}), m, cause)
+	})
 	w.rec = rec
 	p.tellSends()
 }
 
 // same holds the player's machines against the world's cells.
-func (p *player) same(s *State, at int) error {
+func (p *player) same(s *State) error {
 	for i, m := range p.machines {
 		c := p.w.cells.at(s.cells[i]).of
 		if c.m == nil || c.still {
 			continue
 		}
 		if !bytes.Equal(c.m.AppendState(nil), m.AppendState(nil)) {
-			return fmt.Errorf("explore: after step %d node %d is in another state than was remembered: the machine's encoding leaves something out", at, i)
+			return fmt.Errorf("node %d is in another state than was remembered: the machine's encoding leaves something out", i)
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ func TestLinkTails(t *testing.T) {
 	if want := "crash 1, its last 1 to 0 lost, its last 1 to 3 lost"; crash.String() != want {
 		t.Errorf("told as %q, expected %q", crash.String(), want)
 	}
-	p, err := newPlayer(&s.Config)
+	p, err := newPlayer(&s.Config, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

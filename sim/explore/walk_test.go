@@ -265,6 +265,7 @@ func TestWalks(t *testing.T) {
 		}
 	}
 	t.Logf("%d steps: %v", steps, faults)
+	told(t, "100 random walks with all sorts of steps (%s of them;", grouped(steps))
 	for _, a := range []do{doDeliver, doSuspect, doTrust, doTell, doTimer, doEarly, doCrash, doAccuse, doPartition, doHeal, doLose, doDuplicate} {
 		if faults[a] == 0 {
 			t.Errorf("no walk took a step of sort %d", a)

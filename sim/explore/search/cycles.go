@@ -1,8 +1,11 @@
 package search
 
 import (
+	"context"
 	"math/bits"
+	"slices"
 	"sort"
+	"sync/atomic"
 )
 
 // graph is the free steps between the states that were expanded, for one pass over it. Where a search was stopped, what is
@@ -16,6 +19,28 @@ type graph struct {
 	edges *edges
 	n     uint32 // states that were expanded: the first ones
 	found uint32 // states
+
+	ctx   context.Context
+	looks uint32      // at it, nearly
+	left  atomic.Bool // it has ended: nothing that comes of the pass means anything
+}
+
+// lookEvery is how many edges or states are gone through between two looks at the context, where one worker does it alone.
+// Where several do it is looked at in each group.
+const lookEvery = 1 << 12
+
+// interrupted tells whether the pass is to be left.
+func (g *graph) interrupted() bool {
+	g.looks++
+	return g.left.Load() || g.looks%lookEvery == 1 && g.ended()
+}
+
+// ended looks at the context.
+func (g *graph) ended() bool {
+	if !g.left.Load() && g.ctx.Err() != nil {
+		g.left.Store(true)
+	}
+	return g.left.Load()
 }
 
 // frame is a state on the way of a depth-first walk, with the edges that are left to follow.
@@ -111,7 +136,9 @@ func (e *engine[S]) eachGroup(g *graph, level int, do func(w *worker[S], from, t
 	first := begin >> groupBits
 	e.share(int((end-1)>>groupBits-first)+1, func(w *worker[S], i int) {
 		group := first + uint32(i)
-		do(w, max(begin, group<<groupBits), min(end, (group+1)<<groupBits), end)
+		if !g.ended() {
+			do(w, max(begin, group<<groupBits), min(end, (group+1)<<groupBits), end)
+		}
 	})
 }
 
@@ -175,7 +202,7 @@ func (e *engine[S]) coreOf(g *graph) *cycles {
 	for size := g.n; ; {
 		c.core = e.between(g, c.core)
 		n := c.core.count()
-		if n == 0 || n >= size-size/4 {
+		if g.ended() || n == 0 || n >= size-size/4 {
 			break
 		}
 		size = n
@@ -229,11 +256,14 @@ func (g *graph) walk(in *cycles, leaves func(component []uint32)) {
 		root = append(root, true)
 	}
 	for start := range g.n {
+		if g.left.Load() {
+			break
+		}
 		if !in.core.has(start) || *at(start) != 0 {
 			continue
 		}
 		enter(start)
-		for len(frames) > 0 {
+		for len(frames) > 0 && !g.interrupted() {
 			f := &frames[len(frames)-1]
 			if to, _, ok := g.next(f); ok {
 				if !in.in(to) {
@@ -276,9 +306,13 @@ func (g *graph) walk(in *cycles, leaves func(component []uint32)) {
 	}
 }
 
-// judgeCycles judges the properties that ask for the whole graph, and gives the memory that it took.
-func (e *engine[S]) judgeCycles() uint64 {
-	g := &graph{rec: &e.rec, edges: &e.edges, n: e.edges.n, found: uint32(e.rec.parents.n)}
+// judgeCycles judges the properties that ask for the whole graph, and gives the memory that it took. It judges none if the
+// context ends before the last of them.
+func (e *engine[S]) judgeCycles(ctx context.Context) (bytes uint64, judged bool) {
+	g := &graph{rec: &e.rec, edges: &e.edges, n: e.edges.n, found: uint32(e.rec.parents.n), ctx: ctx}
+	if g.ended() {
+		return 0, false
+	}
 	bottom, repeats := e.alone(g)
 	e.cycles = e.coreOf(g)
 	var pieces [][]uint32
@@ -291,23 +325,29 @@ func (e *engine[S]) judgeCycles() uint64 {
 		}
 	})
 	for _, component := range pieces {
-		if g.closed(component, e.cycles) {
+		if !g.left.Load() && g.closed(component, e.cycles) {
 			for _, s := range component {
 				bottom.add(s)
 			}
 		}
 	}
-	for i, p := range e.props {
-		if p.Kind == Eventually {
-			bottom.each(func(s uint32) {
-				if e.rec.owed.at(s)>>i&1 != 0 {
-					e.note(i, s)
-				}
-			})
-		}
+	property := slices.IndexFunc(e.props, func(p Property) bool { return p.Kind == NoCycle })
+	if property >= 0 {
+		e.progress(g, repeats)
 	}
-	e.judgeProgress(g, repeats)
-	return e.cycles.bytes() + uint64(8*(len(bottom)+len(repeats)))
+	if g.ended() {
+		return 0, false
+	}
+	bottom.each(func(s uint32) {
+		owed := e.rec.owed.at(s)
+		for ; owed != 0; owed &= owed - 1 {
+			e.note(bits.TrailingZeros32(owed), s)
+		}
+	})
+	if property >= 0 {
+		repeats.each(func(s uint32) { e.note(property, s) })
+	}
+	return e.cycles.bytes() + uint64(8*(len(bottom)+len(repeats))), true
 }
 
 func (e *engine[S]) owes(component []uint32) bool {
@@ -323,6 +363,9 @@ func (e *engine[S]) owes(component []uint32) bool {
 func (e *engine[S]) alone(g *graph) (bottom, repeats bitset) {
 	bottom, repeats = newBitset(g.n), newBitset(g.n)
 	e.share(len(g.edges.pages), func(_ *worker[S], i int) {
+		if g.ended() {
+			return
+		}
 		from := uint32(i) << groupBits
 		child := g.firstChild(from)
 		for s := from; s < min(g.n, from+groupSize); s++ {
@@ -344,6 +387,9 @@ func (e *engine[S]) alone(g *graph) (bottom, repeats bitset) {
 // closed tells whether no free step leaves a component, or what was expanded.
 func (g *graph) closed(component []uint32, in *cycles) bool {
 	for _, s := range component {
+		if g.interrupted() {
+			return false
+		}
 		f := g.frame(s)
 		for to, _, ok := g.next(&f); ok; to, _, ok = g.next(&f) {
 			if !in.together(s, to) {
@@ -354,19 +400,13 @@ func (g *graph) closed(component []uint32, in *cycles) bool {
 	return true
 }
 
-// judgeProgress looks for steps that make progress within a component, beside those to themselves: they can be repeated for
-// ever.
-func (e *engine[S]) judgeProgress(g *graph, repeats bitset) {
-	property := -1
-	for i, p := range e.props {
-		if p.Kind == NoCycle {
-			property = i
-		}
-	}
-	if property < 0 {
-		return
-	}
+// progress adds to the states with a step to themselves that makes progress those with such a step within a component: it can
+// be repeated for ever.
+func (e *engine[S]) progress(g *graph, repeats bitset) {
 	e.cycles.core.each(func(from uint32) {
+		if g.interrupted() {
+			return
+		}
 		f := g.frame(from)
 		for to, progress, ok := g.next(&f); ok; to, progress, ok = g.next(&f) {
 			if progress && e.cycles.together(from, to) {
@@ -374,5 +414,4 @@ func (e *engine[S]) judgeProgress(g *graph, repeats bitset) {
 			}
 		}
 	})
-	repeats.each(func(s uint32) { e.note(property, s) })
 }

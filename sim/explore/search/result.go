@@ -1,13 +1,15 @@
 package search
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sort"
 )
 
-// result sums up. A search that was stopped judges what never leaves the states that it has expanded.
-func (e *engine[S]) result(stopped Stopped) (*Result, error) {
+// result sums up. A search that was stopped judges what never leaves the states that it has expanded; one that is
+// interrupted, whenever that is, does not look for cycles any more.
+func (e *engine[S]) result(ctx context.Context, stopped Stopped) (*Result, error) {
 	r := &Result{
 		States: uint64(e.states.Load()), Transitions: uint64(e.transitions.Load()), Depth: e.depth, Stopped: stopped, Bits: 128,
 	}
@@ -16,7 +18,10 @@ func (e *engine[S]) result(stopped Stopped) (*Result, error) {
 	}
 	r.Bytes = e.table.bytes() + uint64(e.rec.parents.n)*6 + e.rec.owed.bytes() + e.edges.bytes() + e.peak
 	if e.graph {
-		r.Bytes += e.judgeCycles()
+		bytes, judged := e.judgeCycles(ctx)
+		if r.Bytes += bytes; !judged {
+			r.Stopped, r.Unjudged = ByInterrupt, true
+		}
 	}
 	for i := range e.found {
 		f := &e.found[i]
@@ -26,8 +31,11 @@ func (e *engine[S]) result(stopped Stopped) (*Result, error) {
 		f.Path = e.pathTo(e.first[i])
 		f.Steps = len(f.Path.Steps)
 		if f.Property.Kind == NoCycle {
-			if err := e.closeCycle(f); err != nil {
+			if err := e.closeCycle(ctx, f); err != nil {
 				return nil, err
+			}
+			if f.Open {
+				r.Stopped = ByInterrupt
 			}
 		}
 	}
@@ -54,14 +62,17 @@ func (e *engine[S]) pathTo(state uint32) Path {
 	}
 }
 
-// Walk gives the states that a path goes through, the initial one first.
-func Walk[S any](sys System[S], p Path) ([]S, error) {
+// Walk gives the states that a path goes through, the initial one first. It ends with the context's error if that ends.
+func Walk[S any](ctx context.Context, sys System[S], p Path) ([]S, error) {
 	initial := sys.Initial()
 	if p.Initial >= len(initial) {
 		return nil, fmt.Errorf("search: the path begins in initial state %d of %d", p.Initial, len(initial))
 	}
 	states := []S{initial[p.Initial]}
 	for i, step := range p.Steps {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		next := sys.Successors(&states[i], nil)
 		if step >= len(next) {
 			return nil, fmt.Errorf("search: step %d of the path is number %d of %d", i+1, step, len(next))
@@ -73,9 +84,12 @@ func Walk[S any](sys System[S], p Path) ([]S, error) {
 
 // closeCycle completes the path to a state with a repeated step: the step that makes progress, and the shortest way of
 // free steps back to the state.
-func (e *engine[S]) closeCycle(f *Found) error {
+func (e *engine[S]) closeCycle(ctx context.Context, f *Found) error {
 	w := e.workers[0]
-	states, err := Walk(w.sys, f.Path)
+	states, err := Walk(ctx, w.sys, f.Path)
+	if f.Open = ctx.Err() != nil; f.Open {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -87,9 +101,12 @@ func (e *engine[S]) closeCycle(f *Found) error {
 		if !next.Free || !next.Progress {
 			continue
 		}
-		if back, ok := w.back(next.State, goal, home); ok && (best == nil || len(back)+1 < len(best)) {
+		if back, ok := w.back(ctx, next.State, goal, home); ok && (best == nil || len(back)+1 < len(best)) {
 			best = append([]int{step}, back...)
 		}
+	}
+	if f.Open = ctx.Err() != nil; f.Open {
+		return nil
 	}
 	if best == nil {
 		return fmt.Errorf("search: the cycle of %s does not close", f.Property.Name)
@@ -109,7 +126,7 @@ func (e *engine[S]) componentOf(fp fingerprint) (uint32, bool) {
 }
 
 // back finds the shortest way of free steps to a state, within its component: no way back leaves that.
-func (w *worker[S]) back(from S, goal fingerprint, home uint32) ([]int, bool) {
+func (w *worker[S]) back(ctx context.Context, from S, goal fingerprint, home uint32) ([]int, bool) {
 	type node struct {
 		state S
 		up    int
@@ -117,7 +134,7 @@ func (w *worker[S]) back(from S, goal fingerprint, home uint32) ([]int, bool) {
 	}
 	queue := []node{{from, -1, 0}}
 	seen := map[fingerprint]bool{w.fingerprint(&from): true}
-	for at := 0; at < len(queue); at++ {
+	for at := 0; at < len(queue) && ctx.Err() == nil; at++ {
 		if w.fingerprint(&queue[at].state) == goal {
 			var steps []int
 			for i := at; queue[i].up >= 0; i = queue[i].up {

@@ -57,6 +57,8 @@ type Result struct {
 	Bits        int // of a fingerprint
 	Bytes       uint64
 	Found       []Found // one for each property of the system, in its order
+	// Unjudged: the context ended before cycles had been looked for. Nothing is said of Eventually and NoCycle.
+	Unjudged bool
 }
 
 // Complete tells whether every state was seen.
@@ -78,6 +80,8 @@ type Found struct {
 	States   uint64 // states that show it; for NoCycle, states with a step that a cycle repeats; for Sometimes, steps
 	Steps    int    // to the nearest of them; not for Sometimes
 	Path     Path   // if there is one
+	// Open, of NoCycle: the context ended before the way back was found. The path leads to where the cycle begins.
+	Open bool
 }
 
 // Path is how a state is reached: which of the initial states, and the numbers of the steps taken.
@@ -169,7 +173,7 @@ func Run[S any](ctx context.Context, make1 func() System[S], o Options) (*Result
 	if err != nil {
 		return nil, err
 	}
-	return e.result(stopped)
+	return e.result(ctx, stopped)
 }
 
 func (e *engine[S]) explore(ctx context.Context) (Stopped, error) {
@@ -256,7 +260,7 @@ func (e *engine[S]) expand(ctx context.Context) (Stopped, error) {
 		e.discard()
 		return ByStates, nil
 	case ctx.Err() != nil:
-		e.discard()
+		e.leave()
 		return ByInterrupt, nil
 	}
 	e.tally(chunks)
@@ -265,6 +269,7 @@ func (e *engine[S]) expand(ctx context.Context) (Stopped, error) {
 	}
 	for i := range e.found {
 		if e.opts.Until>>i&1 != 0 && e.found[i].States > 0 {
+			e.states.Store(int64(e.rec.parents.n))
 			return ByProperty, nil
 		}
 	}
@@ -315,4 +320,17 @@ func (e *engine[S]) discard() {
 		e.transitions.Add(-w.level)
 	}
 	e.markLast()
+}
+
+// leave forgets the level that was to be expanded too, as it may take long to judge; but for the first, which is short.
+func (e *engine[S]) leave() {
+	if e.depth == 0 {
+		e.discard()
+		return
+	}
+	e.states.Store(int64(e.base))
+	for _, w := range e.workers {
+		e.transitions.Add(-w.level)
+	}
+	e.depth--
 }

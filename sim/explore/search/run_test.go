@@ -55,7 +55,7 @@ func TestPath(t *testing.T) {
 			}
 			continue
 		}
-		states, err := Walk(sys, f.Path)
+		states, err := Walk(context.Background(), sys, f.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,10 +69,10 @@ func TestPath(t *testing.T) {
 			t.Errorf("%s: its state is none of the last", f.Property.Name)
 		}
 	}
-	if _, err := Walk(sys, Path{Steps: []int{99}}); err == nil {
+	if _, err := Walk(context.Background(), sys, Path{Steps: []int{99}}); err == nil {
 		t.Error("a path with a step that is not there is walked")
 	}
-	if _, err := Walk(sys, Path{Initial: 1}); err == nil {
+	if _, err := Walk(context.Background(), sys, Path{Initial: 1}); err == nil {
 		t.Error("a path from an initial state that is not there is walked")
 	}
 }
@@ -283,7 +283,7 @@ func TestTwin(t *testing.T) {
 // checkCycle holds a path to what it claims: it returns to a state that it came through, by free steps and with progress.
 // The nearest state with such a step is not always the one with the shortest way round.
 func (w *web) checkCycle(t *rapid.T, f Found, least int) {
-	states, err := Walk(w, f.Path)
+	states, err := Walk(context.Background(), w, f.Path)
 	if err != nil {
 		t.Fatal(err)
 	}

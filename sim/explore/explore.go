@@ -171,7 +171,7 @@ func run(ctx context.Context, c Config, o Options, first int) (*Result, []doubt,
 	found, err := search.Run(searching, func() search.System[State] {
 		w := make1()
 		if first > 0 {
-			w.sym = newSymmetry(first, c.World, stop)
+			w.fold(first, stop)
 		}
 		worlds = append(worlds, w)
 		return w

@@ -229,13 +229,17 @@ func (w *world) judgeStep(verdict uint32, o *outcome) uint32 {
 
 func (w *world) judgeLines(verdict, lines uint32) uint32 {
 	key := pair(verdict, lines)
-	if v, ok := w.judged.get(key); ok {
+	known := &w.judged
+	if w.sym != nil {
+		known = w.own(known, &w.sym.judged)
+	}
+	if v, ok := known.get(key); ok {
 		return v
 	}
 	w.recall(verdict)
 	w.show(lines)
 	v := w.numberVerdict(w.judge, origin{how: byStep, of: verdict, in: input(lines)})
-	w.judged.put(key, v)
+	known.put(key, v)
 	if w.holding() {
 		w.holdVerdict(v, func(r int) uint32 { return w.judgeLines(w.renamedVerdict(r, verdict), w.renamedLines(r, lines)) })
 	}
@@ -339,13 +343,17 @@ func (w *world) record(c *cell, cause uint64, send func(e *core.Effect, cause ui
 
 // judgeAct shows the judge an act of the environment, which key names.
 func (w *world) judgeAct(verdict, key uint32, act func()) uint32 {
-	if v, ok := w.acted.get(pair(verdict, key)); ok {
+	known := &w.acted
+	if w.sym != nil {
+		known = w.own(known, &w.sym.acted)
+	}
+	if v, ok := known.get(pair(verdict, key)); ok {
 		return v
 	}
 	w.recall(verdict)
 	act()
 	v := w.numberVerdict(w.judge, origin{how: byAct, of: verdict, in: input(key)})
-	w.acted.put(pair(verdict, key), v)
+	known.put(pair(verdict, key), v)
 	if w.holding() {
 		w.holdVerdict(v, func(r int) uint32 { return w.renamedAct(r, w.renamedVerdict(r, verdict), key) })
 	}

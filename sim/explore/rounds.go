@@ -28,7 +28,11 @@ const noRound = math.MaxUint32
 
 // promises gives the round that a cell's node has promised.
 func (w *world) promised(number uint32) uint32 {
-	if r, ok := w.promises.get(uint64(number)); ok {
+	known := &w.promises
+	if w.sym != nil {
+		known = w.own(known, &w.sym.promises)
+	}
+	if r, ok := known.get(uint64(number)); ok {
 		return r
 	}
 	r := uint32(noRound)
@@ -38,7 +42,7 @@ func (w *world) promised(number uint32) uint32 {
 			r = promised
 		}
 	}
-	w.promises.put(uint64(number), r)
+	known.put(uint64(number), r)
 	if w.holding() {
 		w.holdPromise(number, r)
 	}

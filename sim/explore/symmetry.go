@@ -63,11 +63,28 @@ type symmetry struct {
 	verdicts  []memo
 	lines     []memo
 	boxes     [2][]memo // those whose order counts on a link, and those where it means nothing
-	pairs     memo      // mails held to Supersedes
+	pairs     memo      // senders and mails held to Supersedes, as a hash
+	judged    memo      // what the judge makes of renamed lines and acts, and what renamed cells promise: apart from what the
+	acted     memo      // search has met itself, which is held to it when it is met
+	promises  memo
 	least     []uint64
 	renames   int    // renamings of parts under way: what is stepped for them is held to nothing
 	broken    string // why the nodes are not alike; empty if they are
 	stop      func() // the search
+}
+
+// fold renames the nodes from a given one on from here on. What was met before is met anew, and held to it.
+func (w *world) fold(first int, stop func()) {
+	w.sym = newSymmetry(first, w.cfg.World, stop)
+	w.fates, w.refusals, w.judged, w.acted, w.promises = memo{}, memo{}, memo{}, memo{}, memo{}
+}
+
+// own gives the memory of what is done for a renaming in place of the search's.
+func (w *world) own(of, renamed *memo) *memo {
+	if w.sym.renames > 0 {
+		return renamed
+	}
+	return of
 }
 
 // newSymmetry renames the nodes from a given one on among each other.
@@ -378,10 +395,11 @@ func (w *world) holdMail(cell, number uint32, answer uint32, ask func(c *cell, m
 
 // holdPair holds Supersedes to what it says under other names.
 func (w *world) holdPair(sender, newer, older uint32, answer bool) {
-	if _, done := w.sym.pairs.get(pair(newer, older)); done {
+	key := memoHash(memoHash(pair(newer, older)) + uint64(sender))
+	if _, done := w.sym.pairs.get(key); done {
 		return
 	}
-	w.sym.pairs.put(pair(newer, older), 1)
+	w.sym.pairs.put(key, 1)
 	w.hold(func(r int) bool {
 		x := w.cells.at(w.renamedCell(r, sender)).of.m.(expert)
 		return x.Supersedes(&w.mails.at(w.renamedMail(r, newer)).of.msg, &w.mails.at(w.renamedMail(r, older)).of.msg) == answer

@@ -117,7 +117,7 @@ func orbits(t *testing.T, c *Config, nodes []int) (all uint64) {
 		t.Fatal(err)
 	}
 	w := make1()
-	w.sym = newSymmetry(w.cfg.World-len(nodes), w.cfg.World, func() {})
+	w.fold(w.cfg.World-len(nodes), func() {})
 	seen := map[string]bool{}
 	var queue []State
 	meet := func(s *State) {
@@ -214,7 +214,7 @@ func walked(t *testing.T, c Config) *world {
 		t.Fatal(err)
 	}
 	w := make1()
-	w.sym = newSymmetry(c.World-2, c.World, func() {})
+	w.fold(c.World-2, func() {})
 	seen := map[State]bool{w.initial: true}
 	queue := []State{w.initial}
 	for at := 0; at < len(queue) && at < 20_000 && w.sym.broken == ""; at++ {

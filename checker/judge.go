@@ -65,6 +65,16 @@ func (v Verdict) broke(liveness bool) bool {
 	return false
 }
 
+// First gives the first violation of a property, of safety or of liveness; nil if there is none.
+func (v *Verdict) First(property string, liveness bool) *trace.Violation {
+	for i := range v.Violations {
+		if x := &v.Violations[i]; x.Property == property && IsLiveness(x) == liveness {
+			return x
+		}
+	}
+	return nil
+}
+
 // New makes a judge for the run that a header announces.
 func New(h *trace.Header) (*Judge, error) {
 	j := new(Judge)

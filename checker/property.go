@@ -34,6 +34,16 @@ var Properties = []string{
 // latePrefix opens the sentence of a violation of quorum-loss that is one of liveness.
 const latePrefix = "late: "
 
+// OnlyLiveness reports whether all violations of a property, among some, are ones of liveness: nothing of it was unsafe.
+func OnlyLiveness(violations []trace.Violation, property string) bool {
+	for i := range violations {
+		if v := &violations[i]; v.Property == property && !IsLiveness(v) {
+			return false
+		}
+	}
+	return true
+}
+
 // IsLiveness reports whether a violation is one of liveness: something owed did not happen in time. All others are of
 // safety. The property alone does not tell for quorum-loss, which has both.
 func IsLiveness(v *trace.Violation) bool {

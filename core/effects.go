@@ -249,7 +249,33 @@ func (o *Effects) Write(m *Message) Letter {
 
 // SendLetter asks to send a written message.
 func (o *Effects) SendLetter(to NodeID, l Letter) {
-	o.list = append(o.list, Effect{Kind: OutSend, Peer: to, ref: int32(l)})
+	e := o.grow()
+	e.At, e.Peer, e.ref, e.Op = 0, to, int32(l), 0
+	e.Kind, e.Timer, e.Suspected, e.Why = OutSend, 0, false, 0
+}
+
+// grow makes room for an effect, whose fields the caller sets one by one: a value that is put together elsewhere and then
+// copied costs more than all the rest of a Step's end.
+func (o *Effects) grow() *Effect {
+	n := len(o.list)
+	if n == cap(o.list) {
+		o.list = append(o.list, Effect{})
+	}
+	o.list = o.list[:n+1]
+	return &o.list[n]
+}
+
+// Draft asks to send an empty message, which the caller fills in before it asks for anything else: Send without a copy.
+func (o *Effects) Draft(to NodeID) *Message {
+	n := len(o.messages)
+	if n == cap(o.messages) {
+		o.messages = append(o.messages, Message{})
+	}
+	o.messages = o.messages[:n+1]
+	o.SendLetter(to, Letter(n))
+	m := &o.messages[n]
+	*m = Message{}
+	return m
 }
 
 // Send asks to send m.
@@ -283,7 +309,10 @@ func (o *Effects) Used() { o.list = append(o.list, Effect{Kind: OutUsed}) }
 
 // UsedLate reports that a message counted which was delivered in an earlier step, under the Input.ID that it came with.
 func (o *Effects) UsedLate(from NodeID, id uint64, m *Message) {
-	o.list = append(o.list, Effect{Kind: OutUsed, Peer: from, At: Instant(id), ref: int32(o.Write(m)) + 1})
+	l := o.Write(m)
+	e := o.grow()
+	e.At, e.Peer, e.ref, e.Op = Instant(id), from, int32(l)+1, 0
+	e.Kind, e.Timer, e.Suspected, e.Why = OutUsed, 0, false, 0
 }
 
 // Late tells whether an OutUsed is about an earlier delivery, and of which message.

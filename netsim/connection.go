@@ -17,8 +17,9 @@ func (n *Network) Connected(owner, peer int) bool {
 // the tail of a dead node's messages gets lost. True if the end was open.
 func (n *Network) Close(now int64, owner, peer int) bool {
 	if n.ends == nil {
-		n.ends = make([]end, n.cfg.World*n.cfg.World)
+		n.ends, n.left = empty(n.used.ends, n.cfg.World*n.cfg.World), empty(n.used.left, n.cfg.World)
 	}
+	n.left[peer] = true
 	e := &n.ends[n.at(owner, peer)]
 	if e.closed {
 		return false
@@ -31,6 +32,7 @@ func (n *Network) Close(now int64, owner, peer int) bool {
 // its end or one.
 func (n *Network) Reopen(now int64, a, b int) {
 	if !n.Connected(a, b) || !n.Connected(b, a) {
+		n.left[a], n.left[b] = true, true
 		for _, e := range []*end{&n.ends[n.at(a, b)], &n.ends[n.at(b, a)]} {
 			*e = end{ever: true, closedAt: max(e.closedAt, now-1)}
 		}

@@ -16,7 +16,7 @@ func (n *Network) ClosedSince(from, to int) (int64, bool) {
 // Block puts an act in force that closes one direction; true if it was open until now.
 func (n *Network) Block(now int64, from, to int) bool {
 	if n.links == nil {
-		n.links = make([]link, n.cfg.World*n.cfg.World)
+		n.links = empty(n.used.links, n.cfg.World*n.cfg.World)
 	}
 	l := &n.links[n.at(from, to)]
 	l.blocks++

@@ -43,10 +43,17 @@ type Network struct {
 
 	links  []link // by from*World+to; nil until something closes one
 	ends   []end  // by owner*World+peer; nil until a connection closes
+	left   []bool // by peer: whether anybody's end of a connection to it was ever closed; nil with ends
 	order  []int64
 	losses []rule
 	twice  []rule
 	slows  []slow
+
+	used struct { // the memory of an earlier run
+		links []link
+		ends  []end
+		left  []bool
+	}
 }
 
 // link is one direction between two nodes.
@@ -65,33 +72,51 @@ func New(cfg Config, d Decider) *Network {
 
 // Reset makes the network new and keeps its memory.
 func (n *Network) Reset(cfg Config, d Decider) {
-	links, ends, order := n.links, n.ends, n.order
-	*n = Network{cfg: cfg, decider: d, losses: n.losses[:0], twice: n.twice[:0], slows: n.slows[:0]}
-	size := cfg.World * cfg.World
-	if cap(links) >= size && links != nil {
-		n.links = links[:size]
-		clear(n.links)
+	order, used := n.order, n.used
+	if n.links != nil {
+		used.links = n.links
 	}
-	if cap(ends) >= size && ends != nil {
-		n.ends = ends[:size]
-		clear(n.ends)
+	if n.ends != nil {
+		used.ends, used.left = n.ends, n.left
 	}
+	*n = Network{cfg: cfg, decider: d, losses: n.losses[:0], twice: n.twice[:0], slows: n.slows[:0], used: used}
 	if !cfg.Reorder {
-		if cap(order) < size {
-			order = make([]int64, size)
-		}
-		n.order = order[:size]
-		clear(n.order)
+		n.order = empty(order, cfg.World*cfg.World)
 	}
 }
 
 // Stream tells whether messages travel on streams.
 func (n *Network) Stream() bool { return n.cfg.Stream }
 
+// empty is a list of n zero elements, in the memory of an earlier one if it has room.
+func empty[T any](list []T, n int) []T {
+	if cap(list) < n {
+		return make([]T, n)
+	}
+	list = list[:n]
+	clear(list)
+	return list
+}
+
 func (n *Network) at(from, to int) int { return from*n.cfg.World + to }
+
+// Plain decides when a packet arrives to which nothing else can happen; false, and nothing is decided, if something can.
+func (n *Network) Plain(now int64, from, to int, k Key) (at int64, plain bool) {
+	switch {
+	case n.links != nil || n.source != nil || n.ends != nil && n.left[to]:
+		return 0, false
+	case n.cfg.Loss > 0 || n.cfg.Duplicate > 0 || len(n.losses)+len(n.twice)+len(n.slows) > 0:
+		return 0, false
+	}
+	return n.ordered(from, to, now+n.cfg.Latency.draw(n.decider, k, LaneLatency)), true
+}
 
 // Send decides the fate of a packet.
 func (n *Network) Send(now int64, from, to int, k Key) (f Fate) {
+	if at, plain := n.Plain(now, from, to, k); plain {
+		f.at[0], f.n = at, 1
+		return f
+	}
 	if n.ends != nil && n.ends[n.at(from, to)].closed {
 		f.Why = DropClosed
 		return f
@@ -124,7 +149,7 @@ func (n *Network) Send(now int64, from, to int, k Key) (f Fate) {
 
 // Arrive decides whether a packet that was sent at an instant and is due now is delivered: Delivered, Held, or why not.
 func (n *Network) Arrive(sent int64, from, to int) Why {
-	if n.ends != nil {
+	if n.ends != nil && n.left[from] {
 		if e := &n.ends[n.at(to, from)]; e.ever && (e.closed || e.closedAt >= sent) {
 			return DropClosed
 		}

@@ -271,7 +271,7 @@ faults:
 			}
 			left["held"] += len(dirty.held)
 			left["over"] += int(bit(dirty.over))
-			left["queue"] += len(dirty.queue.heap)
+			left["queue"] += len(dirty.queue.today) + len(dirty.queue.later) + dirty.queue.noted
 			for i := range dirty.nodes {
 				left["missed"] += len(dirty.nodes[i].missed)
 			}

@@ -33,6 +33,33 @@ func (d *digest) word(w uint64) {
 	}
 }
 
+// two and three are word for as many words.
+
+func (d *digest) two(v, w uint64) {
+	if d.log != nil || len(d.buf)-d.n <= 2*8 {
+		d.word(v)
+		d.word(w)
+		return
+	}
+	b := d.buf[d.n:][:16]
+	binary.LittleEndian.PutUint64(b, v)
+	binary.LittleEndian.PutUint64(b[8:], w)
+	d.n += 16
+}
+
+func (d *digest) three(u, v, w uint64) {
+	if d.log != nil || len(d.buf)-d.n <= 3*8 {
+		d.word(u)
+		d.two(v, w)
+		return
+	}
+	b := d.buf[d.n:][:24]
+	binary.LittleEndian.PutUint64(b, u)
+	binary.LittleEndian.PutUint64(b[8:], v)
+	binary.LittleEndian.PutUint64(b[16:], w)
+	d.n += 24
+}
+
 func (d *digest) flush() {
 	d.hash = xxh3.HashSeed(d.buf[:d.n], d.hash)
 	d.n = 0
@@ -88,12 +115,19 @@ func (d *digest) short(m *core.Message) {
 	if len(m.Body) == 0 {
 		return
 	}
-	var w uint64
-	for i := range len(m.Body) {
-		w = w<<8 | uint64(m.Body[i])
-	}
-	binary.LittleEndian.PutUint64(b[48:], w)
+	binary.LittleEndian.PutUint64(b[48:], letters(m.Body))
 	d.n += 8
+}
+
+// letters is up to eight bytes as a number.
+func letters(s string) (w uint64) {
+	if len(s) == 8 { // one instruction
+		return uint64(s[7]) | uint64(s[6])<<8 | uint64(s[5])<<16 | uint64(s[4])<<24 | uint64(s[3])<<32 | uint64(s[2])<<40 | uint64(s[1])<<48 | uint64(s[0])<<56
+	}
+	for i := range len(s) {
+		w = w<<8 | uint64(s[i])
+	}
+	return w
 }
 
 func (d *digest) sum() uint64 {

@@ -110,8 +110,28 @@ func (n *floorNode) install() {
 	n.epoch++
 }
 
+// floorQueue is the heap alone.
+type floorQueue struct {
+	heap
+	seq uint64
+}
+
+func (q *floorQueue) reset() { q.heap, q.seq = q.heap[:0], 0 }
+
+func (q *floorQueue) push(at int64, c class, a, b uint32) {
+	q.seq++
+	q.heap.push(entry{at: at, ord: uint64(c)<<classShift | q.seq, a: a, b: b})
+}
+
+func (q *floorQueue) pop() (entry, bool) {
+	if len(q.heap) == 0 {
+		return entry{}, false
+	}
+	return q.heap.pop(), true
+}
+
 type floorSim struct {
-	q     queue
+	q     floorQueue
 	nodes []floorMachine
 	state []floorNode
 	slots []floorMsg

@@ -210,8 +210,8 @@ func (s *Simulator) receive(e *entry) {
 		s.release(e.a)
 		return
 	}
-	s.in.Kind, s.in.From, s.in.Msg = core.InDeliver, core.NodeID(sl.from), sl.msg
-	s.in.ID = s.idOf(e)
+	s.in.Kind, s.in.From, s.in.ID = core.InDeliver, core.NodeID(sl.from), s.idOf(e)
+	s.in.Msg = sl.msg // a statement of its own: among others it would be copied twice
 	s.step(to)
 	s.in.ID = 0
 	s.release(e.a)

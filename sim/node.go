@@ -8,25 +8,26 @@ import (
 
 // node is a process on the simulated network.
 type node struct {
-	m       core.Machine
-	gone    bool  // the process is dead: crashed, or exited after a shutdown
-	goneAt  int64 //
-	mute    bool  // it panicked: the process stands, and nothing moves in it
-	ended   bool  // its application has been told that it is no member any more
-	pauses  int   // pause acts in force
-	paused  int64 // since when, if pauses > 0
-	clock   clock
-	timers  [core.MaxTimers]timer
-	epoch   core.Epoch // of its last install
-	sends   uint64     // messages it has sent
-	missed  []entry    // what was due while it was paused
-	rest    *core.Effects
-	restAt  int    // where a pause interrupted the effects of a step
-	restFor uint64 // and the line that had caused it
-
+	// What each step looks at stands first, and together.
+	m          core.Machine
+	gone       bool       // the process is dead: crashed, or exited after a shutdown
+	mute       bool       // it panicked: the process stands, and nothing moves in it
+	ended      bool       // its application has been told that it is no member any more
+	epoch      core.Epoch // of its last install
+	pauses     int        // pause acts in force
+	sends      uint64     // messages it has sent
+	clock      clock
 	busyFrom   int64 // start of the half interval in which its steps are counted
 	busy       int
 	busyBefore int // steps of the half interval before
+
+	timers  [core.MaxTimers]timer
+	goneAt  int64
+	paused  int64   // since when, if pauses > 0
+	missed  []entry // what was due while it was paused
+	rest    *core.Effects
+	restAt  int    // where a pause interrupted the effects of a step
+	restFor uint64 // and the line that had caused it
 }
 
 // timer is one of a machine's timers. An entry of an older generation was replaced or cancelled. One that is set for later

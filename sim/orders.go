@@ -237,7 +237,7 @@ func (s *shrinker) later(all []moment, i int) (capsule.Order, bool) {
 		if err != nil || !inverted(now, a, b) {
 			return capsule.Order{}, false
 		}
-		if !shows(res, c.Property, s.liveness) {
+		if res.Verdict.First(c.Property, s.liveness) == nil {
 			return capsule.Order{First: a.Event, Then: b.Event}, true
 		}
 	}
@@ -343,5 +343,5 @@ func (s *shrinker) withAct(i int, t *scenarios.Trigger) bool {
 	}
 	c := s.withFault(i, func(f *scenarios.Fault) { f.At, f.When = 0, t })
 	res, err := s.run(c, Plain)
-	return err == nil && shows(res, c.Property, s.liveness)
+	return err == nil && res.Verdict.First(c.Property, s.liveness) != nil
 }

@@ -20,6 +20,9 @@ func TestQueue(t *testing.T) {
 			a, b uint32
 		}
 		var q queue
+		width := rapid.SampledFrom([]int64{0, 3, 9, 700, 5000, 1 << 30}).Draw(t, "span")
+		last := rapid.SampledFrom([]int64{9, 999, 9999}).Draw(t, "last")
+		q.reset(width)
 		var naive []item
 		n := uint32(0)
 		pop := func() {
@@ -48,12 +51,12 @@ func TestQueue(t *testing.T) {
 					continue
 				}
 				n++
-				i := item{rapid.Int64Range(0, 9).Draw(t, "at"), class(rapid.IntRange(0, int(classCount)-1).Draw(t, "class")), n, n ^ 0x5555}
+				i := item{rapid.Int64Range(0, last).Draw(t, "at"), class(rapid.IntRange(0, int(classCount)-1).Draw(t, "class")), n, n ^ 0x5555}
 				naive = append(naive, i)
 				q.push(i.at, i.c, i.a, i.b)
 			}
 			if rapid.Bool().Draw(t, "reset") {
-				q.reset()
+				q.reset(width)
 				naive = nil
 				continue
 			}
@@ -158,7 +161,7 @@ func TestQueueOfSetAgain(t *testing.T) {
 			}
 		}
 	})
-	if n := cap(l.sim.queue.heap); n > 16 {
+	if n := cap(l.sim.queue.today) + cap(l.sim.queue.later) + cap(l.sim.queue.notes); n > 16 {
 		t.Errorf("room for %d entries, want next to none", n)
 	}
 	l.wantAll(t, "2.099µs 0 timer 1")

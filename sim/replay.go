@@ -65,10 +65,10 @@ func (s *Simulator) Replay(spec ReplaySpec) (*Replayed, error) {
 		return nil, err
 	}
 	r := &Replayed{Result: res, Same: res.DigestText() == c.Digest}
-	kind, wanted := kindOf(c)
+	wanted, kind := c.Property != "", checker.OnlyLiveness(c.Violations, c.Property)
 	unmet, order := p.unmet(), w.broken
 	switch {
-	case wanted && shows(res, c.Property, kind), !wanted && r.Same:
+	case wanted && res.Verdict.First(c.Property, kind) != nil, !wanted && r.Same:
 		r.Outcome = Reproduced
 	case unmet >= 0:
 		d := &c.Decisions[unmet]
@@ -108,33 +108,7 @@ func (s *Simulator) Shows(spec ReplaySpec, v Variation) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	kind, wanted := kindOf(c)
-	return wanted && shows(res, c.Property, kind), nil
-}
-
-// kindOf says whether a capsule is about liveness; false if it is about no property. It is so only if nothing of the
-// property was unsafe.
-func kindOf(c *capsule.Capsule) (liveness, any bool) {
-	if c.Property == "" {
-		return false, false
-	}
-	liveness = true
-	for i := range c.Violations {
-		if v := &c.Violations[i]; v.Property == c.Property {
-			liveness = liveness && checker.IsLiveness(v)
-		}
-	}
-	return liveness, true
-}
-
-// shows tells whether a run broke a property in the given kind.
-func shows(res *Result, property string, liveness bool) bool {
-	for i := range res.Verdict.Violations {
-		if v := &res.Verdict.Violations[i]; v.Property == property && checker.IsLiveness(v) == liveness {
-			return true
-		}
-	}
-	return false
+	return c.Property != "" && res.Verdict.First(c.Property, checker.OnlyLiveness(c.Violations, c.Property)) != nil, nil
 }
 
 // nearest looks in the run that diverged for what comes nearest to a decision that found no place.

@@ -92,16 +92,16 @@ func (s *shrinker) start() error {
 		c.Decisions[i].Line = 0
 	}
 	s.best = &c
-	liveness, wanted := kindOf(&c)
-	if !wanted {
+	if c.Property == "" {
 		return fmt.Errorf("shrink: %w: the capsule names no property", ErrNotShown)
 	}
+	liveness := checker.OnlyLiveness(c.Violations, c.Property)
 	s.liveness = liveness
 	res, err := s.run(&c, Plain)
 	if err != nil {
 		return err
 	}
-	if !shows(res, c.Property, liveness) {
+	if res.Verdict.First(c.Property, liveness) == nil {
 		return fmt.Errorf("shrink: %w: replayed, the capsule does not break %s", ErrNotShown, c.Property)
 	}
 	s.shape, s.violated = shapeOf(res, c.Property, liveness)
@@ -110,7 +110,7 @@ func (s *shrinker) start() error {
 		if res, err = s.run(&c, v); err != nil {
 			return err
 		}
-		if shows(res, c.Property, liveness) {
+		if res.Verdict.First(c.Property, liveness) != nil {
 			s.vary = append(s.vary, v)
 		}
 	}
@@ -119,10 +119,8 @@ func (s *shrinker) start() error {
 
 // shapeOf is the shape of the first violation of a property and kind, and when it was.
 func shapeOf(res *Result, property string, liveness bool) (shape string, at time.Duration) {
-	for i := range res.Verdict.Violations {
-		if v := &res.Verdict.Violations[i]; v.Property == property && checker.IsLiveness(v) == liveness {
-			return Shape(v.Why), time.Duration(v.T)
-		}
+	if v := res.Verdict.First(property, liveness); v != nil {
+		return Shape(v.Why), time.Duration(v.T)
 	}
 	return "", 0
 }
@@ -147,7 +145,7 @@ func (s *shrinker) holds(c *capsule.Capsule) bool {
 		if err != nil {
 			return false // no run: a scenario that the protocol does not take
 		}
-		if len(res.Verdict.Malformed) > 0 || !shows(res, c.Property, s.liveness) {
+		if len(res.Verdict.Malformed) > 0 || res.Verdict.First(c.Property, s.liveness) == nil {
 			return false
 		}
 		if v != Plain {

@@ -137,7 +137,7 @@ func (s *Simulator) prepare(spec Spec) error {
 }
 
 func (s *Simulator) reset() {
-	s.queue.reset()
+	s.queue.reset(span(&s.sc.Network.Latency))
 	s.queue.flips = s.flips()
 	s.now, s.end, s.over = 0, int64(s.sc.Duration), false
 	s.dice.reset(s.spec.Seed)
@@ -193,6 +193,15 @@ func latency(l *scenarios.Latency) netsim.Latency {
 	case scenarios.Uniform:
 	}
 	return netsim.Uniform(int64(l.Min), int64(l.Max))
+}
+
+// span is the longest delay of nearly all messages.
+func span(l *scenarios.Latency) int64 {
+	if l.Kind == scenarios.Exponential {
+		return int64(4 * l.Mean)
+	}
+	d := latency(l)
+	return d.Max()
 }
 
 // plan lays out the acts: timed ones into the queue, triggered ones to wait for their moment.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"nexarsim/checker"
 	"nexarsim/core"
 	"nexarsim/internal/record"
 	"nexarsim/netsim"
@@ -83,11 +84,12 @@ func (s *Simulator) markStep(id int, in *core.Input) {
 	if s.digest.log != nil {
 		s.digest.log.begin(s.now, id, uint32(what))
 	}
-	s.digest.word(uint64(s.now))
-	s.digest.word(what<<32 | uint64(uint32(id)))
+	if in.Kind == core.InDeliver {
+		s.digest.three(uint64(s.now), what<<32|uint64(uint32(id)), in.ID)
+		return
+	}
+	s.digest.two(uint64(s.now), what<<32|uint64(uint32(id)))
 	switch in.Kind {
-	case core.InDeliver:
-		s.digest.word(in.ID)
 	case core.InStart:
 		s.digest.word(uint64(in.Phase))
 	case core.InTimer, core.InShutdown:
@@ -125,7 +127,10 @@ func (s *Simulator) recordDelivery(id int, in *core.Input, out *core.Effects) {
 			}
 		}
 	}
-	if used || s.observed {
+	switch {
+	case used && s.passes(id, int(in.From), &in.Msg):
+		s.cause = s.rec.Passed()
+	case used || s.observed:
 		s.cause = s.rec.Deliver(s.now, id, int(in.From), in.ID, &in.Msg, s.nodes[id].epoch, used)
 	}
 	if used {
@@ -165,8 +170,7 @@ func (s *Simulator) perform(id int, out *core.Effects, from int) {
 				s.cancelTimer(id, e.Timer)
 			}
 		case core.OutUsed:
-			s.digest.word(uint64(e.Kind))
-			s.usedLate(id, n, e, out)
+			s.used(id, n, e, out)
 		default:
 			s.performRare(id, n, e, out)
 		}
@@ -179,14 +183,26 @@ func (s *Simulator) perform(id int, out *core.Effects, from int) {
 	s.letters = s.letters[:0]
 }
 
-// usedLate writes a second line for a message that waited at its receiver: it counts now, in the epoch of now.
-func (s *Simulator) usedLate(id int, n *node, e *core.Effect, out *core.Effects) {
+// used looks whether the message of an earlier step counts now. It gets a second line, in the epoch of now.
+func (s *Simulator) used(id int, n *node, e *core.Effect, out *core.Effects) {
 	m, msg, late := out.Late(e)
 	if !late {
+		s.digest.word(uint64(e.Kind))
 		return
 	}
-	s.digest.word(msg)
+	s.digest.two(uint64(e.Kind), msg)
+	if s.passes(id, int(e.Peer), m) {
+		s.cause = s.rec.Passed()
+		return
+	}
 	s.cause = s.rec.Late(s.now, id, int(e.Peer), msg, m, n.epoch)
+}
+
+// passes gives the judge a used message without its line, where nobody else reads it and the judge has nothing to say.
+func (s *Simulator) passes(id, from int, m *core.Message) bool {
+	return !s.observed && s.judge.Uses(checker.Use{
+		T: s.now, Node: id, From: from, Epoch: uint64(s.nodes[id].epoch), Group: m.Group, Of: uint64(m.Epoch),
+	})
 }
 
 // hasTimer tells whether a machine may have a timer of that number; one that uses another has broken its own rules.
@@ -300,16 +316,15 @@ func (s *Simulator) send(id int, n *node, e *core.Effect, out *core.Effects) {
 	if s.observed {
 		line = s.rec.Send(s.now, id, to, s.idOf(&entry{a: uint32(at), b: b}), m, s.cause)
 	}
-	f := s.net.Send(s.now, id, to, key)
-	for _, t := range f.Arrivals() {
+	why := netsim.Delivered
+	if t, plain := s.net.Plain(s.now, id, to, key); plain {
 		sl.refs++
 		s.queue.push(t, classDeliver, uint32(at), b)
-	}
-	if f.Why != netsim.Delivered {
-		s.unsent(f.Why, entry{a: uint32(at), b: b}, id, to)
+	} else {
+		why = s.sendAnyhow(id, to, key, entry{a: uint32(at), b: b})
 	}
 	if e.Op != 0 {
-		s.answerSend(id, e.Op, f.Why)
+		s.answerSend(id, e.Op, why)
 	}
 	if m.Kind != core.Heartbeat {
 		s.reach.sent(s, id, to, m)
@@ -317,6 +332,19 @@ func (s *Simulator) send(id int, n *node, e *core.Effect, out *core.Effects) {
 	if s.watch.sends > 0 {
 		s.watchSend(id, to, m, line)
 	}
+}
+
+// sendAnyhow sends a packet that something may happen to.
+func (s *Simulator) sendAnyhow(id, to int, key netsim.Key, e entry) netsim.Why {
+	f := s.net.Send(s.now, id, to, key)
+	for _, t := range f.Arrivals() {
+		s.slots[e.a].refs++
+		s.queue.push(t, classDeliver, e.a, e.b)
+	}
+	if f.Why != netsim.Delivered {
+		s.unsent(f.Why, e, id, to)
+	}
+	return f.Why
 }
 
 // letter gives a message of the current step a slot.
@@ -329,7 +357,9 @@ func (s *Simulator) letter(id int, m *core.Message) int32 {
 		at = uint32(len(s.slots))
 		s.slots = append(s.slots, slot{})
 	}
-	s.slots[at] = slot{msg: *m, from: int32(id), refs: 1, sent: s.now, base: s.base} // the step itself holds it
+	sl := &s.slots[at]
+	sl.msg = *m
+	sl.from, sl.refs, sl.sent, sl.base = int32(id), 1, s.now, s.base // the step itself holds it
 	s.digest.message(m)
 	return int32(at)
 }

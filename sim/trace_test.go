@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"nexarsim/checker"
 	"nexarsim/checker/trace"
 	"nexarsim/scenarios"
@@ -37,12 +39,14 @@ func recordRun(t *testing.T, spec sim.Spec) (*sim.Result, []byte) {
 }
 
 // TestTraceTellsTheSame holds every built-in scenario to this: its trace is well formed (each delivery was sent, to that
-// node, by that sender), and whoever judges the trace alone comes to the verdict of the run.
+// node, by that sender), and whoever judges the trace alone comes to the verdict of the run. So does the run of which nobody
+// reads the lines, and whose judge is not told of all of them.
 func TestTraceTellsTheSame(t *testing.T) {
 	seeds := []uint64{1, 2, 3}
 	if testing.Short() {
 		seeds = seeds[:1]
 	}
+	quiet := sim.New()
 	for _, name := range scenarios.Names() {
 		sc, _ := scenarios.Builtin(name)
 		for _, protocol := range sim.Protocols() {
@@ -55,6 +59,13 @@ func TestTraceTellsTheSame(t *testing.T) {
 				}
 				if got, want := properties(report.Verdict), properties(res.Verdict); !slices.Equal(got, want) || report.Differs != "" {
 					t.Errorf("%s %s %d: the trace shows %v, the run %v", name, protocol, seed, got, want)
+				}
+				unread, err := quiet.Run(sim.Spec{Scenario: sc, Protocol: protocol, Seed: seed})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(res.Verdict, unread.Verdict); diff != "" || unread.Digest != res.Digest {
+					t.Errorf("%s %s %d: digests %x and, unread, %x; verdict (-read +unread):\n%s", name, protocol, seed, res.Digest, unread.Digest, diff)
 				}
 			}
 		}

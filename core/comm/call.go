@@ -93,14 +93,15 @@ func (k *Stack) start(now core.Instant, on *communicator, c *call, out *core.Eff
 	}
 	on.number++
 	op.number, op.call, op.id, op.active = on.number, c.op, c.id, true
+	op.steps = op.plan.Steps()
 	op.step, op.sends, op.sent, op.moved, op.repeats, op.now = 0, 0, false, false, 0, Step{From: core.NoRank}
 	op.deadline = now + core.Instant(k.patience(c.op))
 	op.repeatAt = now + k.repeatWait(0)
 	if op.plan.Algorithm == RecursiveDoubling {
-		op.history = sized(op.history, op.plan.Steps()*len(op.buffer))
+		op.history = sized(op.history, op.steps*len(op.buffer))
 	}
 	k.tell(on)
-	k.advance(now, on, out)
+	k.advance(on, "", out)
 }
 
 // errApart is the end of all calls on a communicator whose members do not call the same things in the same order: their
@@ -127,7 +128,7 @@ func (k *Stack) prepare(on *communicator, c *call) error {
 		op.plan.Count = op.plan.World
 		op.buffer = sized(op.buffer, 8*op.plan.Count)
 		for i := 0; i < len(op.buffer); i += 8 {
-			putUint64(op.buffer, i, uint64(c.value))
+			store(op.buffer[i:i+8], uint64(c.value))
 		}
 		op.plan.Algorithm = k.reduction(len(op.buffer), false)
 		return nil

@@ -35,6 +35,9 @@ func (k *Stack) deliver(now core.Instant, in *core.Input, out *core.Effects) {
 	switch k.take(now, in.From, &in.Msg, out) {
 	case used:
 		out.Used()
+		if c := &k.comms[0]; in.Msg.Kind == Data && in.Msg.Num == c.id && c.op.active && len(k.held) == 0 {
+			return // the operation goes on, nothing else can, and its timers stand
+		}
 		k.run(now, out)
 	case early:
 		k.hold(in)
@@ -52,7 +55,10 @@ func (k *Stack) hold(in *core.Input) {
 		k.counts.Full++
 		return
 	}
-	k.held = append(k.held, heldMessage{in.From, in.ID, in.Msg})
+	k.held = append(k.held, heldMessage{})
+	h := &k.held[len(k.held)-1]
+	h.from, h.id = in.From, in.ID
+	h.msg = in.Msg
 }
 
 // drain uses what has come too early and is not any more; false if there is nothing.
@@ -60,12 +66,18 @@ func (k *Stack) drain(now core.Instant, out *core.Effects) (progress bool) {
 	kept := 0
 	for i := range k.held {
 		h := &k.held[i]
-		switch k.take(now, h.from, &h.msg, out) {
+		became := early
+		if !k.comms[0].later(k.view.Epoch, &h.msg) {
+			became = k.take(now, h.from, &h.msg, out)
+		}
+		switch became {
 		case used:
 			out.UsedLate(h.from, h.id, &h.msg)
 			progress = true
 		case early:
-			k.held[kept] = *h
+			if kept < i {
+				k.held[kept] = *h
+			}
 			kept++
 		case dropped:
 		}
@@ -74,8 +86,19 @@ func (k *Stack) drain(now core.Instant, out *core.Effects) (progress bool) {
 	return progress
 }
 
+// later tells whether a message is a part of the running operation, of a step that is not the one that it waits in: what take
+// would find too, at length, of most of what is held.
+func (c *communicator) later(epoch core.Epoch, m *core.Message) bool {
+	op, p := &c.op, PartOf(m)
+	return p.Label > op.step && m.Kind == Data && m.Ballot.Round == c.number && m.Num == c.id && m.Epoch == epoch &&
+		p.Call == op.call && op.active && op.plan.labelled()
+}
+
 // take looks at a message of another member and uses it if it can (S6).
 func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *core.Effects) outcome {
+	if c := &k.comms[0]; c.awaited(k.view.Epoch, from, m) {
+		return k.use(c, from, m, out)
+	}
 	switch {
 	case m.Epoch < k.view.Epoch:
 		k.counts.Stale++
@@ -94,7 +117,7 @@ func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *c
 		return dropped
 	}
 	if m.Kind == Data {
-		return k.part(now, c, from, m, out)
+		return k.part(c, from, m, out)
 	}
 	rank := c.rankOf(from)
 	switch {
@@ -113,21 +136,15 @@ func (k *Stack) take(now core.Instant, from core.NodeID, m *core.Message, out *c
 }
 
 // part uses a part of an operation if it is the one that is waited for.
-func (k *Stack) part(now core.Instant, c *communicator, from core.NodeID, m *core.Message, out *core.Effects) outcome {
+func (k *Stack) part(c *communicator, from core.NodeID, m *core.Message, out *core.Effects) outcome {
 	op, p := &c.op, PartOf(m)
 	switch {
 	case m.Ballot.Round > c.number:
 		return early
 	case m.Ballot.Round < c.number || !op.active:
 		return dropped
-	case p.Call == op.call && p.Label == op.now.ReceiveLabel && from == c.members[op.now.From]:
-		if want := op.now.Receive.Length * op.typ.Size(); len(m.Body) != want && !op.bulk {
-			k.quit(c, "node "+itoa(int(from))+" sent "+itoa(len(m.Body))+" bytes, expected "+itoa(want), out)
-			return dropped
-		}
-		op.receive(m.Body)
-		k.advance(now, c, out)
-		return used
+	case m.Ballot.Coordinator == op.part && from == op.from:
+		return k.use(c, from, m, out)
 	case p.Call == op.call && op.plan.labelled():
 		if p.Label > op.step {
 			return early
@@ -135,6 +152,17 @@ func (k *Stack) part(now core.Instant, c *communicator, from core.NodeID, m *cor
 		return dropped
 	}
 	return k.otherPart(c, c.rankOf(from), p, m, out)
+}
+
+// use puts the part that is waited for in its place and goes on.
+func (k *Stack) use(c *communicator, from core.NodeID, m *core.Message, out *core.Effects) outcome {
+	op := &c.op
+	if want := op.now.Receive.Length * op.typ.Size(); len(m.Body) != want && !op.bulk {
+		k.quit(c, "node "+itoa(int(from))+" sent "+itoa(len(m.Body))+" bytes, expected "+itoa(want), out)
+		return dropped
+	}
+	k.advance(c, op.receive(m.Body), out)
+	return used
 }
 
 // otherPart sorts a part that is not the one that is waited for.

@@ -22,9 +22,12 @@ type operation struct {
 	number  uint32
 	id      uint64 // the driver's
 	plan    Plan
+	steps   int  // of the plan
 	step    int  // the one that it waits in
 	now     Step // which is this
 	sends   int
+	from    core.NodeID // whose part it waits for
+	part    core.NodeID // and which, as a message names it
 
 	buffer  []byte
 	history []byte // recursive doubling: the buffer as each step sent it
@@ -33,18 +36,24 @@ type operation struct {
 	repeatAt core.Instant
 }
 
-// advance goes on with an operation as far as it gets without a message.
-func (k *Stack) advance(now core.Instant, c *communicator, out *core.Effects) {
+// advance goes on with an operation as far as it gets without a message. came: what the last step has put in its place, which
+// goes on as it is if that place is the next to be sent; "" if there is nothing of the kind.
+func (k *Stack) advance(c *communicator, came string, out *core.Effects) {
 	op := &c.op
-	for n := op.plan.Steps(); op.step < n; op.step++ {
+	for ; op.step < op.steps; op.step++ {
+		place := op.now.Receive
 		op.plan.next(op.step, &op.now)
 		if op.now.To != core.NoRank && !op.sent {
 			op.remember()
-			k.send(c, op, op.step, &op.now, out)
-			op.sent = true
+			if came == "" || op.now.Send != place {
+				came = k.text(op.elements(op.step, op.now.Send))
+			}
+			k.send(c, op, &op.now, came, out)
+			op.sent, came = true, ""
 			op.sends++
 		}
 		if op.now.From != core.NoRank {
+			op.from, op.part = c.members[op.now.From], Part{op.call, op.now.ReceiveLabel}.pack()
 			return
 		}
 		op.sent = false
@@ -52,21 +61,29 @@ func (k *Stack) advance(now core.Instant, c *communicator, out *core.Effects) {
 	k.complete(c, out)
 }
 
-// receive puts the segment that was waited for in its place.
-func (o *operation) receive(elements string) {
+// awaited tells whether a message is the part that the running operation waits for.
+func (c *communicator) awaited(epoch core.Epoch, from core.NodeID, m *core.Message) bool {
+	op := &c.op
+	return m.Ballot.Coordinator == op.part && from == op.from && m.Ballot.Round == op.number && op.active && m.Kind == Data &&
+		m.Num == c.id && m.Epoch == epoch
+}
+
+// receive puts the segment that was waited for in its place. came: as advance takes it.
+func (o *operation) receive(elements string) (came string) {
 	s := &o.now
 	o.step++
 	o.sent, o.moved = false, true
 	if o.bulk || len(elements) == 0 {
-		return
+		return ""
 	}
 	size := o.typ.Size()
 	mine := o.buffer[s.Receive.Offset*size:][:s.Receive.Length*size]
 	if s.Combine {
 		Combine(mine, elements, o.typ, o.reduce, s.MineFirst)
-		return
+		return ""
 	}
 	copy(mine, elements)
+	return elements
 }
 
 // remember keeps what recursive doubling sends, because the next step changes it.
@@ -89,11 +106,10 @@ func (o *operation) elements(step int, s Segment) []byte {
 }
 
 // send sends the part of a step, for the first time or again.
-func (k *Stack) send(c *communicator, op *operation, step int, s *Step, out *core.Effects) {
-	out.Send(c.members[s.To], &core.Message{
-		Kind: Data, Group: k.group, Epoch: k.view.Epoch, Num: c.id, Body: k.text(op.elements(step, s.Send)),
-		Ballot: core.Ballot{Round: op.number, Coordinator: Part{op.call, s.SendLabel}.pack()},
-	})
+func (k *Stack) send(c *communicator, op *operation, s *Step, elements string, out *core.Effects) {
+	m := out.Draft(c.members[s.To])
+	m.Kind, m.Group, m.Epoch, m.Num, m.Body = Data, k.group, k.view.Epoch, c.id, elements
+	m.Ballot.Round, m.Ballot.Coordinator = op.number, Part{op.call, s.SendLabel}.pack()
 }
 
 func (k *Stack) message(kind core.Kind, c *communicator, number uint32, p Part) core.Message {
@@ -143,7 +159,7 @@ func (k *Stack) answer(c *communicator, to core.Rank, m *core.Message, out *core
 	}
 	if i, known := op.plan.sending(to, p.Label); known && op.call == p.Call && (i < op.step || i == op.step && op.sent) {
 		s := op.plan.Step(i)
-		k.send(c, op, i, &s, out)
+		k.send(c, op, &s, k.text(op.elements(i, s.Send)), out)
 	}
 }
 
@@ -240,15 +256,13 @@ func (o *operation) result() string {
 
 // sumText is the one number that every element came to, or all of them if they differ.
 func sumText(buffer []byte) string {
-	text := strconv.FormatInt(int64(uint64At(buffer, 0)), 10)
+	first, same := load(buffer[:8]), true
 	for i := 8; i < len(buffer); i += 8 {
-		if uint64At(buffer, i) != uint64At(buffer, 0) {
-			all := text
-			for i := 8; i < len(buffer); i += 8 {
-				all += " " + strconv.FormatInt(int64(uint64At(buffer, i)), 10)
-			}
-			return all
-		}
+		same = same && load(buffer[i:i+8]) == first
+	}
+	text := strconv.FormatInt(int64(first), 10)
+	for i := 8; i < len(buffer) && !same; i += 8 {
+		text += " " + strconv.FormatInt(int64(load(buffer[i:i+8])), 10)
 	}
 	return text
 }

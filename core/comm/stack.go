@@ -39,26 +39,27 @@ const (
 // Stack is a communicator on top of a machine that installs views. What it does not know it hands down; what the machine
 // below asks for it hands up, and sees views come and go in it.
 type Stack struct {
-	inner   core.Machine
-	cfg     core.Config
-	self    core.NodeID
-	world   int
-	group   uint64
-	ringMin int
-
+	// What each step looks at stands first, and together.
+	inner  core.Machine
+	group  uint64
+	world  int
+	self   core.NodeID
 	status status
-	over   string // why nothing can be called
-	view   core.View
+	armed  uint8
+	last   core.Instant   // of the last step
 	comms  []communicator // the view's, then those that splits have made of it
 	held   []heldMessage
-	queue  []call // calls that have not begun, in their order
-	holds  int    // how often the application holds the lock that its own calls wait for
-	armed  uint8
-	due    [timerCount]core.Instant
-	slab   strings.Builder // the segments sent last: one allocation for hundreds of them
-	last   core.Instant    // of the last step
+	queue  []call          // calls that have not begun, in their order
+	holds  int             // how often the application holds the lock that its own calls wait for
 	begun  []Running       // in the last step, for a driver; no part of the state
-	counts Counts
+	slab   strings.Builder // the segments sent last: one allocation for hundreds of them
+	due    [timerCount]core.Instant
+	view   core.View
+
+	cfg     core.Config
+	ringMin int
+	over    string // why nothing can be called
+	counts  Counts
 }
 
 // Counts is what a Stack has dropped, for an application to show. It is no part of the state.
@@ -122,7 +123,9 @@ func (k *Stack) below(now core.Instant, in *core.Input, out *core.Effects) {
 	if in.Kind == core.InStart && k.status == fresh {
 		k.status = running
 	}
-	k.observe(now, out.List()[from:], out)
+	if list := out.List(); len(list) > from {
+		k.observe(now, list[from:], out)
+	}
 	if in.Kind == core.InCall && (in.Call == core.CallHold || in.Call == core.CallRelease) {
 		k.lock(now, in.Call, out)
 	}
@@ -190,7 +193,7 @@ func (k *Stack) endAll(g Gone, out *core.Effects) {
 
 // run goes on as far as calls and messages allow. It is called whenever one of them may have become possible.
 func (k *Stack) run(now core.Instant, out *core.Effects) {
-	for k.begin(now, out) || k.drain(now, out) {
+	for len(k.queue) > 0 && k.begin(now, out) || len(k.held) > 0 && k.drain(now, out) {
 		// Each turn begins a call or uses a message that had come too early.
 	}
 	k.retime(now, out)
@@ -227,7 +230,9 @@ func (k *Stack) retime(now core.Instant, out *core.Effects) {
 		if op := &k.comms[i].op; op.active {
 			first[0], first[1] = min(first[0], op.repeatAt), min(first[1], op.deadline)
 		}
-		first[0], first[1] = k.comms[i].mail.due(first[0], first[1])
+		if m := &k.comms[i].mail; len(m.letters)+len(m.waiting) > 0 {
+			first[0], first[1] = m.due(first[0], first[1])
+		}
 	}
 	for i := range first {
 		active, set := first[i] != never, k.armed>>i&1 != 0

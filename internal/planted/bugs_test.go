@@ -95,7 +95,7 @@ var commBugs = []bug{
 	},
 	{
 		name: "segment-counts-twice", property: "collective", file: "core/comm/held.go", scenarios: calling,
-		old: "		if p.Label > op.step {\n			return early\n		}\n		return dropped\n", new: "		if p.Label > op.step {\n			return early\n		}\n		op.receive(m.Body)\n		k.advance(now, c, out)\n		return used\n",
+		old: "		if p.Label > op.step {\n			return early\n		}\n		return dropped\n", new: "		if p.Label > op.step {\n			return early\n		}\n		return k.use(c, from, m, out)\n",
 	},
 	{
 		name: "barrier-a-round-short", property: "collective", file: "core/comm/plan.go", scenarios: calling,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
 
 	"nexarsim/checker/trace"
 	"nexarsim/core"
@@ -166,6 +167,9 @@ func envelopeText(op core.CallOp, comm uint64, text string, came bool) string {
 
 // quote writes a text as a JSON string. Bytes that are no UTF-8 become U+FFFD.
 func quote(s string) string {
+	if strings.Trim(s, "-0123456789") == "" { // a number, as most are
+		return `"` + s + `"`
+	}
 	b, _ := json.Marshal(s) // a string never fails
 	return string(b)
 }

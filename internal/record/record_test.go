@@ -215,6 +215,21 @@ func TestWhatAJudgeNeeds(t *testing.T) {
 	}
 }
 
+// TestPassed: a line that is not written has its number all the same.
+func TestPassed(t *testing.T) {
+	var seqs []uint64
+	r := New()
+	r.Reset(func(ev *trace.Event) { seqs = append(seqs, ev.Seq) }, false, core.Kind.String)
+	r.Pause(1, 0, 0)
+	if n := r.Passed(); n != 2 {
+		t.Errorf("number %d, want 2", n)
+	}
+	r.Resume(2, 0, 0)
+	if diff := cmp.Diff([]uint64{1, 3}, seqs); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestLinesDoNotLeak: what one line says does not stand on the next, and a recorder that is used again begins at 1.
 func TestLinesDoNotLeak(t *testing.T) {
 	r := New()

@@ -38,7 +38,7 @@ func NewCapsule(v *Violation) (*capsule.Capsule, error) {
 		return nil, fmt.Errorf("explore: capsule of %s: %w", v.Property, err)
 	}
 	seal(out, r)
-	if !shows(r, v.Property, v.Liveness) {
+	if r.Verdict.First(v.Property, v.Liveness) == nil {
 		return nil, fmt.Errorf("explore: capsule of %s: its own replay does not show it", v.Property)
 	}
 	out.Cause = cause(&v.Schedule)
@@ -223,9 +223,9 @@ func ReplayCapsule(spec sim.ReplaySpec) (*sim.Replayed, error) {
 	r := p.end()
 	out := &sim.Replayed{Result: result(c, s, r), Story: r.Lines}
 	out.Same = missing == nil && out.DigestText() == c.Digest
-	liveness, wanted := kindOf(c)
+	wanted, liveness := c.Property != "", checker.OnlyLiveness(c.Violations, c.Property)
 	switch {
-	case wanted && shows(r, c.Property, liveness), !wanted && out.Same:
+	case wanted && r.Verdict.First(c.Property, liveness) != nil, !wanted && out.Same:
 		out.Outcome = sim.Reproduced
 	case missing != nil:
 		d := &c.Decisions[missing.At-1]
@@ -257,27 +257,6 @@ func result(c *capsule.Capsule, s *Schedule, r *Replayed) *sim.Result {
 		Scenario: c.Scenario.Name, Protocol: s.Config.Protocol, Seed: c.Seed, World: s.Config.World, Digest: r.Digest,
 		Steps: uint64(len(r.Lines)), Messages: r.Messages, Installs: r.Installs, Verdict: r.Verdict,
 	}
-}
-
-// kindOf says whether a capsule is about liveness; false if it is about no property.
-func kindOf(c *capsule.Capsule) (liveness, wanted bool) {
-	if c.Property == "" {
-		return false, false
-	}
-	liveness = true
-	for i := range c.Violations {
-		if v := &c.Violations[i]; v.Property == c.Property {
-			liveness = liveness && checker.IsLiveness(v)
-		}
-	}
-	return liveness, true
-}
-
-// shows tells whether a replay broke a property in the given kind.
-func shows(r *Replayed, property string, liveness bool) bool {
-	return slices.ContainsFunc(r.Verdict.Violations, func(v trace.Violation) bool {
-		return v.Property == property && checker.IsLiveness(&v) == liveness
-	})
 }
 
 // nearest is the possible step that comes nearest to the one that is not possible, as a capsule has it; empty if nothing

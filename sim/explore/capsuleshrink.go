@@ -43,11 +43,10 @@ func (s *shrinker) start() error {
 	if err != nil {
 		return fmt.Errorf("shrink: %w", err)
 	}
-	var wanted bool
-	if s.liveness, wanted = kindOf(c); !wanted {
+	if c.Property == "" {
 		return fmt.Errorf("shrink: %w: the capsule names no property", sim.ErrNotShown)
 	}
-	s.property, s.best = c.Property, *schedule
+	s.property, s.liveness, s.best = c.Property, checker.OnlyLiveness(c.Violations, c.Property), *schedule
 	r, err := Replay(schedule)
 	if _, diverged := err.(*Diverged); diverged {
 		return fmt.Errorf("shrink: %w: %w", sim.ErrNotShown, err)
@@ -55,7 +54,7 @@ func (s *shrinker) start() error {
 	if err != nil {
 		return err
 	}
-	if !shows(r, c.Property, s.liveness) {
+	if r.Verdict.First(c.Property, s.liveness) == nil {
 		return fmt.Errorf("shrink: %w: replayed, the capsule does not break %s", sim.ErrNotShown, c.Property)
 	}
 	s.shape = shapeOf(r, c.Property, s.liveness)
@@ -64,10 +63,8 @@ func (s *shrinker) start() error {
 
 // shapeOf is the shape of the first violation of a property and kind.
 func shapeOf(r *Replayed, property string, liveness bool) string {
-	for i := range r.Verdict.Violations {
-		if v := &r.Verdict.Violations[i]; v.Property == property && checker.IsLiveness(v) == liveness {
-			return sim.Shape(v.Why)
-		}
+	if v := r.Verdict.First(property, liveness); v != nil {
+		return sim.Shape(v.Why)
 	}
 	return ""
 }
@@ -111,7 +108,7 @@ func (s *shrinker) try(c Config, steps []Step) bool {
 		}
 	}
 	r := p.end()
-	if !shows(r, s.property, s.liveness) || shapeOf(r, s.property, s.liveness) != s.shape {
+	if r.Verdict.First(s.property, s.liveness) == nil || shapeOf(r, s.property, s.liveness) != s.shape {
 		return false
 	}
 	s.best = Schedule{Config: c}

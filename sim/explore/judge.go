@@ -388,10 +388,8 @@ func nodesOf(set uint8) []int {
 // why tells what is wrong, of a property that a judge finds broken if the run ends here.
 func why(j *checker.Judge, property string, liveness bool) string {
 	end := j.Finish(checker.Ending{T: afterAll, Complete: true})
-	for i := range end.Violations {
-		if x := &end.Violations[i]; x.Property == property && checker.IsLiveness(x) == liveness {
-			return x.Why
-		}
+	if x := end.First(property, liveness); x != nil {
+		return x.Why
 	}
 	return "no violation of " + property
 }

@@ -69,13 +69,19 @@ func TestHuntKept(t *testing.T) {
 // rareAtLeast is how many of the defects random runs must nearly miss, or the hunt compares nothing.
 const rareAtLeast = 6
 
-// TestHuntAgain: a search that is kept is made again and comes to the same.
+// TestHuntAgain: searches that are kept are made again and come to the same.
 func TestHuntAgain(t *testing.T) {
-	const name = "rounds-rise-by-time"
 	all, err := ReadHunts(kept)
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"rounds-rise-by-time", "first-accepted-wins"} {
+		t.Run(name, func(t *testing.T) { huntAgain(t, all, name) })
+	}
+}
+
+func huntAgain(t *testing.T, all []Hunt, name string) {
+	t.Helper()
 	defects := Hunted()
 	d := &defects[slices.IndexFunc(defects, func(d Defect) bool { return d.Name == name })]
 	program, err := Build(t.Context(), root, t.TempDir(), d.Edits, "./internal/planted/hunt")

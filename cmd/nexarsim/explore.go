@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -224,7 +222,6 @@ func wholeFlag(cmd *cobra.Command, flag, text string, least, most int) (int, err
 // look explores a group, or makes random runs of it.
 func look(ctx context.Context, c explore.Config, o explore.Options, random *explore.PCT) (*explore.Result, error) {
 	if random == nil {
-		roomy()
 		return explore.Run(ctx, c, o)
 	}
 	random.Progress = o.Progress
@@ -386,15 +383,6 @@ func tellChance(b *strings.Builder, r *explore.Result, d *exploreDocument) {
 }
 
 // keep writes a capsule of each violation into a directory, if there is one.
-// roomy lets the heap grow to four times what lives before it is collected, unless the environment says otherwise: nearly
-// all of it lives to the end, and each look at it costs a part of the search. (Measured: a sixth of the time for a quarter
-// more memory.)
-func roomy() {
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(300)
-	}
-}
-
 func (d *exploreDocument) keep(r *explore.Result, dir string) error {
 	if dir == "" {
 		return nil

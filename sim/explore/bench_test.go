@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"testing"
 )
 
 // BenchmarkExplore is the explorer's speed and memory. B/state is the engine's own; heap-B/state all that the process holds
 // at the end of a search, the parts that states share included.
 func BenchmarkExplore(b *testing.B) {
-	defer debug.SetGCPercent(debug.SetGCPercent(300)) // as the command has it
 	for _, c := range []Config{
 		{Protocol: "quorum", World: 3, Budget: Budget{Crashes: 2, FalseSuspicions: 2}},
 		{Protocol: "quorum", World: 4, Budget: Budget{Crashes: 1, FalseSuspicions: 1, Losses: 1}},

@@ -138,8 +138,39 @@ func TestMachinesAgreeOnKinds(t *testing.T) {
 	}
 }
 
+// relay passes on round the ring what comes, and does nothing else with it: the least that a machine can do that sends for each
+// message it gets.
+type relay struct {
+	self, next core.NodeID
+	message    core.Message
+}
+
+func newRelay(s core.Setup) (core.Machine, error) {
+	r := &relay{self: s.Self, next: (s.Self + 1) % core.NodeID(s.World)}
+	r.message = core.Message{Kind: comm.Data, Group: s.CommID, Body: "12345678"}
+	return r, nil
+}
+
+func (r *relay) Step(_ core.Instant, in *core.Input, out *core.Effects) {
+	if in.Kind == core.InDeliver {
+		out.Used()
+	}
+	if in.Kind == core.InStart || in.Kind == core.InDeliver {
+		r.message.Num++
+		out.Send(r.next, &r.message)
+	}
+}
+
+func (r *relay) Clone() core.Machine { c := *r; return &c }
+
+func (r *relay) AppendState(buf []byte) []byte {
+	return append(buf, byte(r.self), byte(r.message.Num))
+}
+
+func (r *relay) KindName(core.Kind) string { return "relay" }
+
 // BenchmarkRing measures what an event costs in a world of 64 that sums all along round the ring, beside W(64) and the floor,
-// turn by turn in one process. An event is the same in all three: a step, which is one input given to one node.
+// turn by turn in one process; and beside a world of 64 that only passes messages on, which is the least that a ring can cost. An event is the same in all three: a step, which is one input given to one node.
 func BenchmarkRing(b *testing.B) {
 	const text = "name: ring\nabout: Sums round the ring.\nworld: 64\nduration: 60s\nsettle: 15s\nconfig: {recovery_timeout: 10s}\nworkload: {allreduce: {every: 1s}}\n"
 	sums, err := scenarios.Parse("ring.yaml", []byte(text))
@@ -147,10 +178,14 @@ func BenchmarkRing(b *testing.B) {
 		b.Fatal(err)
 	}
 	plain, s, f, seed := workload(b, 64), New(), &floorSim{}, uint64(0)
-	var ours, base, ratio, overFloor []float64
-	run := func(sc *scenarios.Scenario) float64 {
+	relays, err := scenarios.Parse("relay.yaml", []byte("name: relay\nabout: Messages round the ring.\nworld: 64\nduration: 4s\n"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var ours, base, ratio, overFloor, bare []float64
+	run := func(sc *scenarios.Scenario, make1 Constructor) float64 {
 		t := cpu(b)
-		res, err := s.Run(Spec{Scenario: sc, Protocol: "quorum", Seed: seed})
+		res, err := s.Run(Spec{Scenario: sc, Protocol: "quorum", Seed: seed, New: make1})
 		if err != nil || len(res.Verdict.Violations) != 0 {
 			b.Fatal(err, res)
 		}
@@ -163,16 +198,18 @@ func BenchmarkRing(b *testing.B) {
 			s.ring = s.dice.Decide(choiceKey(domainRing, 0, 0), 0, 2) != 0
 		}
 		seed--
-		o := run(sums)
-		p := run(plain)
+		o := run(sums, nil)
+		p := run(plain, nil)
+		r := run(relays, newRelay)
 		t := cpu(b)
 		least := f.run(64, seed)
 		l := float64(cpu(b)-t) / float64(least)
-		ours, base, ratio, overFloor = append(ours, o), append(base, p), append(ratio, o/p), append(overFloor, o/l)
+		ours, base, ratio, overFloor, bare = append(ours, o), append(base, p), append(ratio, o/p), append(overFloor, o/l), append(bare, r/p)
 	}
 	b.ReportMetric(median(ours), "ns/event")
 	b.ReportMetric(median(base), "W64-ns/event")
 	b.ReportMetric(median(ratio), "x-W64")
 	b.ReportMetric(median(overFloor), "x-floor")
+	b.ReportMetric(median(bare), "relay-x-W64")
 	b.ReportMetric(0, "ns/op")
 }

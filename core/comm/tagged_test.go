@@ -150,7 +150,7 @@ func TestMessagesLikeOneProcess(t *testing.T) {
 	for range 5 {
 		rapid.Check(t, func(t *rapid.T) { ends += messagesLikeOneProcess(t) })
 	}
-	if ends < 1000 {
+	if ends < 500 { // it is 1,160 in the middle, and was 950 to 1,375 in hundreds of runs
 		t.Errorf("%d receives ended with a message: the programs say nothing", ends)
 	}
 }

@@ -70,7 +70,7 @@ func newProjection(t *testing.T, c *Config) *projection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &projection{w: make1(), shown: map[string]int{}}
+	p := &projection{w: make1(), took: map[do]int{}, shown: map[string]int{}}
 	p.table = map[State]struct{}{p.w.initial: {}}
 	queue := []State{p.w.initial}
 	for at := 0; at < len(queue); at++ {
@@ -116,9 +116,7 @@ func (p *projection) follow(log []noted) (taken int, err error) {
 		if !idle {
 			p.w.apply(&s, a)
 			taken++
-			if p.took != nil {
-				p.took[a.do]++
-			}
+			p.took[a.do]++
 		}
 		if _, known := p.table[s]; !known && p.table != nil {
 			return taken, fmt.Errorf("step %d leads to a state that was never seen", i+1)
@@ -325,32 +323,53 @@ faults: [{random: {crashes: 1..2, between: 5s..20s}}]
 			t.Fatal(err)
 		}
 		s := sim.New()
-		within, steps, seed := 0, 0, uint64(0)
-		for ; within < x.runs && seed < 4*uint64(x.runs); seed++ {
-			log, judge, err := spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: seed + 1}, x.rule, &x.config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			taken, err := p.follow(log)
-			if err == nil {
-				err = p.judged(judge)
-			}
-			if err == nil {
-				within, steps = within+1, steps+taken
-				continue
-			}
-			if _, ok := asOutside(err); !ok {
-				t.Fatalf("%s, %d nodes, seed %d: %v", x.config.Protocol, x.config.World, seed+1, err)
-			}
-		}
+		f := p.followAll(t, x.runs, func(seed uint64) ([]noted, *checker.Judge, error) {
+			return spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: seed}, x.rule, &x.config)
+		})
 		if x.config.World == 3 && x.rule == core.Majority {
-			told(t, "%s of %s runs of three nodes are within 2 crashes and 2 early timers", grouped(within), grouped(int(seed)))
-		}
-		t.Logf("%s, %d nodes: %d states; %d of %d runs are within the budget, with %d steps", x.config.Protocol, x.config.World, len(p.table), within, seed, steps)
-		if within < x.runs {
-			t.Errorf("%s, %d nodes: %d runs are within the budget; expected %d", x.config.Protocol, x.config.World, within, x.runs)
+			told(t, "%s of %s runs of three nodes are within 2 crashes and 2 early timers", grouped(f.within), grouped(f.made))
 		}
 	}
+}
+
+// followed is what became of runs: how many there were, how many of them are within the budget, and why the others are not.
+type followed struct {
+	made, within int
+	outside      map[string]int
+}
+
+// followAll makes runs, each with a seed of its own, until so many are within the budget: each of these is a path that
+// breaks what it breaks. It gives up after ten times as many.
+func (p *projection) followAll(t *testing.T, runs int, run func(seed uint64) ([]noted, *checker.Judge, error)) followed {
+	t.Helper()
+	name := fmt.Sprintf("%s, %d nodes", p.w.cfg.Protocol, p.w.cfg.World)
+	f, steps := followed{outside: map[string]int{}}, 0
+	for f.within < runs && f.made < 10*runs {
+		f.made++
+		log, judge, err := run(uint64(f.made))
+		if err != nil {
+			t.Fatalf("%s, run %d: %v", name, f.made, err)
+		}
+		taken, err := p.follow(log)
+		if err == nil {
+			err = p.judged(judge)
+		}
+		if err == nil {
+			f.within, steps = f.within+1, steps+taken
+			continue
+		}
+		o, ok := asOutside(err)
+		if !ok {
+			t.Fatalf("%s, run %d: %v", name, f.made, err)
+		}
+		f.outside[o.why]++
+	}
+	t.Logf("%s: %d states; %d of %d runs are within the budget, with %d steps %v; a crash later in %d; broken: %v; outside: %v",
+		name, len(p.table), f.within, f.made, steps, p.took, p.later, p.shown, f.outside)
+	if f.within < runs {
+		t.Errorf("%s: %d runs are within the budget; expected %d", name, f.within, runs)
+	}
+	return f
 }
 
 // spied makes a run of the simulator and notes its steps. The judge is one of what is explored, and has seen the run.

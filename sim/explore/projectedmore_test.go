@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"nexarsim/checker"
 	"nexarsim/core"
 	"nexarsim/scenarios"
 	"nexarsim/sim"
@@ -88,7 +89,7 @@ func TestProjectedMore(t *testing.T) {
 	} {
 		x.config.Plain.KeepRounds = true // as the machines keep them
 		x.config.Plain.KeepVotes = true  // runs have older votes that come before newer ones, and after them
-		p := &projection{shown: map[string]int{}}
+		p := &projection{took: map[do]int{}, shown: map[string]int{}}
 		if x.table {
 			p = newProjection(t, &x.config)
 		} else {
@@ -98,37 +99,18 @@ func TestProjectedMore(t *testing.T) {
 			}
 			p.w = make1()
 		}
-		d, s, why, seen := draws{uint64(x.config.World)}, sim.New(), map[string]int{}, map[do]int{}
-		p.took = seen
-		within, steps, made := 0, 0, 0
-		for ; within < x.runs && made < 10*x.runs; made++ {
+		d, s := draws{uint64(x.config.World)}, sim.New()
+		f := p.followAll(t, x.runs, func(seed uint64) ([]noted, *checker.Judge, error) {
 			text := misfortunes(&d, &x.config)
 			sc, err := scenarios.Parse("projected", []byte(text))
 			if err != nil {
-				t.Fatalf("%v\n%s", err, text)
+				return nil, nil, fmt.Errorf("%w\n%s", err, text)
 			}
 			sc.Model = scenarios.CrashStop
-			log, judge, err := spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: uint64(made) + 1}, x.rule, &x.config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			taken, err := p.follow(log)
-			if err == nil {
-				err = p.judged(judge)
-			}
-			if err == nil {
-				within, steps = within+1, steps+taken
-				continue
-			}
-			o, ok := asOutside(err)
-			if !ok {
-				t.Fatalf("%s, %d nodes, run %d: %v\n%s", x.config.Protocol, x.config.World, made+1, err, text)
-			}
-			why[o.why]++
-		}
-		t.Logf("%s, %d nodes: %d states; %d of %d runs are within the budget, with %d steps %v; a crash later in %d; broken: %v; outside: %v", x.config.Protocol, x.config.World, len(p.table), within, made, steps, seen, p.later, p.shown, why)
+			return spied(s, sim.Spec{Scenario: sc, Protocol: x.config.Protocol, Seed: seed}, x.rule, &x.config)
+		})
 		for _, a := range []do{doAccuse, doTrust, doTell, doPartition, doHeal, doLose, doDuplicate} {
-			if !x.table && seen[a] == 0 {
+			if !x.table && p.took[a] == 0 {
 				t.Errorf("%s, %d nodes: no step of sort %d", x.config.Protocol, x.config.World, a)
 			}
 		}
@@ -136,12 +118,9 @@ func TestProjectedMore(t *testing.T) {
 			t.Errorf("%s, %d nodes: no run in which a suspicion of a crashed node is withdrawn", x.config.Protocol, x.config.World)
 		}
 		if !x.table && x.config.World == 3 && x.rule == core.Majority {
-			told(t, "%s of %s runs of three nodes are within the budget", grouped(within), grouped(made))
-			told(t, "%d of these %s runs are followed so", p.later, grouped(within))
-			told(t, "%d that are not followed at all have more early timers, losses and duplicates than the budget", made-within)
-		}
-		if within < x.runs {
-			t.Errorf("%s, %d nodes: %d runs are within the budget; expected %d", x.config.Protocol, x.config.World, within, x.runs)
+			told(t, "%s of %s runs of three nodes are within the budget", grouped(f.within), grouped(f.made))
+			told(t, "%d of these %s runs are followed so", p.later, grouped(f.within))
+			told(t, "%d that are not followed at all have more early timers, losses and duplicates than the budget", f.made-f.within)
 		}
 	}
 }

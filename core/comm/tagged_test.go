@@ -146,12 +146,12 @@ func (o *postOffice) leave(node int, dead core.NodeSet) {
 // communicator and on halves of it, across a change of the view that its members meet at different moments: each receive
 // gets what one process with queues would give it.
 func TestMessagesLikeOneProcess(t *testing.T) {
-	ends := 0
+	ends, programs := 0, 0
 	for range 5 {
-		rapid.Check(t, func(t *rapid.T) { ends += messagesLikeOneProcess(t) })
+		rapid.Check(t, func(t *rapid.T) { ends, programs = ends+messagesLikeOneProcess(t), programs+1 })
 	}
-	if ends < 500 { // it is 1,160 in the middle, and was 950 to 1,375 in hundreds of runs
-		t.Errorf("%d receives ended with a message: the programs say nothing", ends)
+	if ends < programs { // it is more than two of each, in the middle
+		t.Errorf("%d receives of %d programs ended with a message: the programs say nothing", ends, programs)
 	}
 }
 
